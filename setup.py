@@ -1,0 +1,56 @@
+"""Package metadata: what each kind of use has to install.
+
+The bounds here say what the code works with. The exact versions that were run stand in ``config/constraints/``, and
+``train.sh`` and ``tests/run.sh`` install with them.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+CPU_RUN = [
+    "verl==0.6.1",
+    "torch>=2.8",
+    "transformers>=4.57,<5",
+    "tokenizers>=0.22",
+    "tensordict>=0.10,<0.11",
+    "ray[default]>=2.50",
+    "numpy>=1.26,<2",
+    "pyarrow>=19",
+    "hydra-core>=1.3.2",
+    "omegaconf>=2.3",
+    "tensorboard>=2.20",
+    "rich>=13",
+    "matplotlib>=3.9",
+    "jinja2>=3.1",
+    "psutil>=5.9",
+]
+
+GPU_RUN = [
+    "vllm>=0.10,<=0.11.0",
+    "flash-attn>=2.8",
+]
+
+DEVELOPMENT = [
+    "hypothesis>=6.100",
+    "mypy>=1.11",
+    "pytest>=8",
+    "ruff>=0.6",
+]
+
+setup(
+    name="ragen_tsr",
+    version="0.1.0",
+    description="Trajectory-search rollouts for multi-turn RL of language-model agents, as an overlay on RAGEN",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["ragen_tsr", "ragen_tsr.*"]),
+    package_data={"ragen_tsr.report": ["*.html", "*.css"]},
+    install_requires=CPU_RUN,
+    extras_require={"gpu": GPU_RUN, "dev": DEVELOPMENT},
+)
