@@ -1,0 +1,68 @@
+"""Advantages: 1e-5 relative + 1e-6 absolute, for verl's functions as much as for our own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from verl import DataProto
+from verl.trainer.ppo import core_algos as verl_algos
+
+from ragen_tsr.embedded.trainer import core_algos
+
+DEPARTURES = {
+    "bi_level_gae_zero_reward": "the last token of the mask ends a turn even if its reward is 0, instead of raising",
+    "bi_level_gae_unreachable": "compute_advantage(bi_level_gae=True) computes it, instead of raising AttributeError",
+}
+
+FUNCTIONS = {
+    "gae": verl_algos.compute_gae_advantage_return,
+    "grpo_verl": verl_algos.compute_grpo_outcome_advantage,
+    "grpo": core_algos.compute_grpo_outcome_advantage,
+    "bi_level_gae": core_algos.compute_bi_level_gae_advantage_return,
+}
+OUTPUTS = ("advantages", "returns", "group_std")
+
+
+def check(case: dict[str, Any], ctx: Any) -> list[str]:
+    """Differences between a recorded case and our result."""
+    settings = {key: value for key, value in case["config"].items() if key != "function"}
+    inputs = {name: _as_input(name, value) for name, value in case["inputs"].items()}
+    if case["kind"] == "compute_advantage":
+        data = core_algos.compute_advantage(_batch(inputs), **settings)
+        results = (data.batch["advantages"], data.batch["returns"])
+    else:
+        results = FUNCTIONS[case["kind"]](**inputs, **settings)
+    if "error" in case:
+        return _departed(case, results)
+    differences = []
+    for name, result in zip(OUTPUTS, results):
+        expected = np.array(case[name], dtype=np.float64)
+        if tuple(result.shape) != expected.shape:
+            differences.append(f"{name} has shape {tuple(result.shape)}, recorded {expected.shape}")
+        elif not np.allclose(result.double().numpy(), expected, rtol=1e-5, atol=1e-6, equal_nan=True):
+            gap = np.nanmax(np.abs(result.double().numpy() - expected))
+            differences.append(f"{name} differ by up to {gap:.3g}")
+    return differences
+
+
+def _departed(case: dict[str, Any], results: tuple[torch.Tensor, ...]) -> list[str]:
+    """Upstream raised: ours must give finite numbers of the right shape."""
+    shape = np.shape(case["inputs"]["token_level_rewards"])
+    for name, result in zip(OUTPUTS, results):
+        if tuple(result.shape) != shape or not torch.isfinite(result).all():
+            return [f"{name} of a corrected case is not finite or has the wrong shape"]
+    kind = "bi_level_gae_unreachable" if case["kind"] == "compute_advantage" else "bi_level_gae_zero_reward"
+    from tests.conformance.run import Departed
+
+    raise Departed(kind)
+
+
+def _as_input(name: str, value: Any) -> Any:
+    return np.array(value) if name in ("index", "uid") else value if name == "episode_ids" else torch.tensor(value)
+
+
+def _batch(inputs: dict[str, Any]) -> DataProto:
+    tensors = {name: value for name, value in inputs.items() if torch.is_tensor(value)}
+    return DataProto.from_dict(tensors=tensors, non_tensors={"uid": inputs["uid"]})
