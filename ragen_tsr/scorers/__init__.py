@@ -1,0 +1,7 @@
+"""Scorers: how desirable a turn was, by environment type. Importing this package registers the built-ins."""
+
+from ragen_tsr.scorers.registry import SCORERS, register, resolve
+from ragen_tsr.scorers.sokoban import SokobanScorer
+from ragen_tsr.scorers.types import EnvView, RankBy, Scorer, Turn
+
+__all__ = ["SCORERS", "EnvView", "RankBy", "Scorer", "SokobanScorer", "Turn", "register", "resolve"]

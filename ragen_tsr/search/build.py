@@ -1,0 +1,58 @@
+"""From configuration to strategy: the names that exist, and the refusal of everything else.
+
+The defaults stand in ``config/search/*.yaml``; here every field of a strategy must be given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ragen_tsr.search.beam import Beam
+from ragen_tsr.search.best_of_n import BestOfN
+from ragen_tsr.search.lookahead import Lookahead
+from ragen_tsr.search.none import NoSearch
+from ragen_tsr.search.per_slot import Mixed, PerSlot
+from ragen_tsr.search.types import Strategy
+
+STRATEGIES: dict[str, type] = {"none": NoSearch, "best_of_n": BestOfN, "beam": Beam, "lookahead": Lookahead}
+"""Strategies by ``search.name``. Add your own dataclass here to configure it like the others."""
+
+NOT_FIELDS = ("name", "scorer", "at_val")
+"""Keys that every search configuration may have, and no strategy reads."""
+
+
+def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
+    """The strategy that a ``search`` configuration describes.
+
+    Args:
+        config: ``name``, the fields of that strategy, optionally ``slots`` (strategies that search each slot
+            on its own; null: all) and the keys in ``NOT_FIELDS``.
+        rank_by: The scorer's ``rank_by``, used where ``search.rank_by`` is null.
+
+    Raises:
+        ValueError: For an unknown name, an unknown or missing key, or a value that cannot work; it names the
+            key, the value and what is allowed.
+    """
+    name = config.get("name")
+    if name not in STRATEGIES:
+        raise ValueError(f"search.name={name!r}: must be one of {', '.join(STRATEGIES)}")
+    strategy = STRATEGIES[name]
+    wanted = [field.name for field in fields(strategy)]
+    known = [*wanted, *(["slots"] if _can_mix(strategy) else []), *NOT_FIELDS]
+    for key in config:
+        if key not in known:
+            raise ValueError(f"search.{key}={config[key]!r}: no key of {name}, which has {', '.join(known)}")
+    missing = [key for key in wanted if key not in config]
+    if missing:
+        raise ValueError(f"search.{missing[0]} is missing: {name} needs {', '.join(wanted)}")
+    values = {key: config[key] for key in wanted}
+    if "rank_by" in values and values["rank_by"] is None:
+        values["rank_by"] = rank_by
+    built = strategy(**values)
+    return built if config.get("slots") is None else Mixed(built, NoSearch(), config["slots"])
+
+
+def _can_mix(strategy: type) -> bool:
+    return issubclass(strategy, PerSlot) and strategy is not NoSearch
