@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from checks import Context, Departed
 from verl import DataProto
 
 from ragen_tsr.embedded.trainer.rollout_filter import build_rollout_filter
@@ -19,7 +20,7 @@ NOT_SCALARS = ("rollout/_reward_matrix", "rollout/_group_ids", "rollout/_selecte
 TOKENS = 3
 
 
-def check(case: dict[str, Any], ctx: Any) -> list[str]:
+def check(case: dict[str, Any], context: Context) -> list[str]:
     """Differences between a recorded case and the filter's result."""
     settings = dict(case["config"])
     if case["kind"] == "turn_level":
@@ -59,14 +60,7 @@ def _check_turn_level(case: dict[str, Any], settings: dict[str, Any]) -> list[st
         return [f"kept rows {kept.non_tensor_batch['row'].tolist()}, expected {expected_rows}"]
     if len(kept.batch["reward_std"]) != len(expected_rows):
         return [f"reward_std has {len(kept.batch['reward_std'])} rows, expected {len(expected_rows)}"]
-    raise ctx_departed("turn_level")
-
-
-def ctx_departed(kind: str) -> Exception:
-    """The runner's signal that a case was corrected on purpose."""
-    from tests.conformance.run import Departed
-
-    return Departed(kind)
+    raise Departed("turn_level")
 
 
 def _batch(row_scores: list[float], labels: dict[str, np.ndarray]) -> DataProto:
