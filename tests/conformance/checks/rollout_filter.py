@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
-from checks import Context, Departed
+from checks import Context, Departed, close
 from verl import DataProto
 
 from ragen_tsr.embedded.trainer.rollout_filter import build_rollout_filter
@@ -17,6 +16,7 @@ DEPARTURES = {
 }
 
 NOT_SCALARS = ("rollout/_reward_matrix", "rollout/_group_ids", "rollout/_selected_group_ids")
+TOLERANCE = {"relative": 1e-5, "absolute": 1e-12}
 TOKENS = 3
 
 
@@ -40,12 +40,12 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
     if rows != case["kept_rows"]:
         differences.append(f"kept_rows {rows}, recorded {case['kept_rows']}")
     if "reward_std" in case:
-        differences += _close("reward_std", kept.batch["reward_std"], case["reward_std"])
+        differences += close("reward_std", kept.batch["reward_std"].tolist(), case["reward_std"], **TOLERANCE)
     scalars = {name: value for name, value in metrics.items() if name not in NOT_SCALARS}
     if set(scalars) != set(case["metrics"]):
         differences.append(f"metric names differ: {sorted(set(scalars) ^ set(case['metrics']))}")
     for name in sorted(set(scalars) & set(case["metrics"])):
-        differences += _close(name, scalars[name], case["metrics"][name])
+        differences += close(name, scalars[name].tolist(), case["metrics"][name], **TOLERANCE)
     return differences
 
 
@@ -68,14 +68,3 @@ def _batch(row_scores: list[float], labels: dict[str, np.ndarray]) -> DataProto:
     scores[:, -1] = torch.tensor(row_scores)
     rows = np.arange(len(row_scores))
     return DataProto.from_dict(tensors={"original_rm_scores": scores}, non_tensors={**labels, "row": rows})
-
-
-def _close(name: str, got: torch.Tensor, recorded: Any) -> list[str]:
-    values = np.atleast_1d(got.double().numpy())
-    expected = np.array([float(x) for x in (recorded if isinstance(recorded, list) else [recorded])])
-    if values.shape != expected.shape:
-        return [f"{name} has shape {values.shape}, recorded {expected.shape}"]
-    if not np.allclose(values, expected, rtol=1e-5, atol=1e-12, equal_nan=True):
-        worst = int(np.nanargmax(np.abs(values - expected))) if not math.isnan(np.abs(values - expected).max()) else 0
-        return [f"{name} is {values[worst]!r}, recorded {expected[worst]!r}"]
-    return []
