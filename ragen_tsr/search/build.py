@@ -19,7 +19,7 @@ from ragen_tsr.search.types import Strategy
 STRATEGIES: dict[str, type] = {"none": NoSearch, "best_of_n": BestOfN, "beam": Beam, "lookahead": Lookahead}
 """Strategies by ``search.name``. Add your own dataclass here to configure it like the others."""
 
-NOT_FIELDS = ("name", "scorer", "at_val")
+NOT_FIELDS = ("name", "scorer", "at_val", "record_groups")
 """Keys that every search configuration may have, and no strategy reads."""
 
 

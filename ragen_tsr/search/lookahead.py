@@ -3,7 +3,9 @@
 Why the schedule is what it is. A path of K turns found in K generation calls needs its level i sampled in
 call i: levels are sampled one after another, each call adds at most one level to a path, and K levels in K
 calls leave none to spare. So a live branch after call t stands at level t; one that stands higher can never
-reach the horizon. Looking D XX"""
+reach the horizon. Looking D turns ahead therefore means committing turn t-D+1 after call t, and keeping what
+was sampled below it.
+"""
 
 from __future__ import annotations
 

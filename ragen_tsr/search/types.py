@@ -176,10 +176,9 @@ def ancestor(node: Node, depth: int) -> Node:
 
 
 def distinct_trajectories(leaves: Iterable[Node]) -> int:
-    """How many of the leaves' paths differ; two coincide if their nodes have equal merge keys turn by turn."""
-    return len(
-        {
-            tuple(id(node) if node.merge_key is None else (node.merge_key,) for node in path(leaf))
-            for leaf in leaves
-        }
-    )
+    """How many of the leaves' paths differ; equal ones have equal merge keys turn by turn."""
+
+    def identity(node: Node) -> Hashable:
+        return id(node) if node.merge_key is None else (node.merge_key,)
+
+    return len({tuple(map(identity, path(leaf))) for leaf in leaves})
