@@ -1,0 +1,103 @@
+"""Decides where RAGEN's classes come from: the one place that does.
+
+With ``RAGEN_HOME`` pointing at a checkout of the pinned upstream commit, every name below is upstream's; without it,
+every name comes from :mod:`ragen_tsr.embedded`, which has the same sub-packages, names and signatures. Nothing else in
+the package imports either side directly, and nothing here knows what the classes do.
+
+Names are resolved on first access (``backend.EnvStateManager``), so importing this module costs nothing. The driver
+exports its choice in ``RAGEN_TSR_BACKEND``; a process that would resolve differently fails on its first access.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+RAGEN_COMMIT = "20daedc47558e000f7de912b060646bf2e8026bd"
+"""The upstream commit that the overlay is written against (mll-lab-nu/RAGEN, "V2")."""
+
+HOME_VARIABLE = "RAGEN_HOME"
+CHOICE_VARIABLE = "RAGEN_TSR_BACKEND"
+
+_NAMES = {
+    "REGISTERED_ENVS": "env",
+    "REGISTERED_ENV_CONFIGS": "env",
+    "EnvStateManager": "llm_agent.es_manager",
+    "EnvStatus": "llm_agent.es_manager",
+    "ContextManager": "llm_agent.ctx_manager",
+    "LLMAgentProxy": "llm_agent.agent_proxy",
+    "RayAgentTrainer": "trainer.agent_trainer",
+    "build_rollout_filter": "trainer.rollout_filter",
+    "ActorRolloutRefWorker": "workers.fsdp_workers",
+    "CriticWorker": "workers.fsdp_workers",
+}
+
+
+class BackendError(RuntimeError):
+    """``RAGEN_HOME`` is not a checkout of the pin, or two processes of one run resolve RAGEN differently."""
+
+
+def choice() -> str:
+    """``"embedded"``, or ``"upstream:<absolute path of the checkout>"``; checked against the driver's.
+
+    Raises:
+        BackendError: ``RAGEN_HOME`` is set to something other than a checkout of :data:`RAGEN_COMMIT`, or the driver
+            (``RAGEN_TSR_BACKEND``) chose otherwise.
+    """
+    home = os.environ.get(HOME_VARIABLE)
+    mine = f"upstream:{_checked_home(home)}" if home else "embedded"
+    drivers = os.environ.get(CHOICE_VARIABLE, mine)
+    if drivers != mine:
+        raise BackendError(
+            f"this process resolves RAGEN as {mine!r} but the driver resolved {drivers!r}: "
+            f"{HOME_VARIABLE} must be the same in every process of a run"
+        )
+    return mine
+
+
+def environment() -> dict[str, str]:
+    """The variables that every worker process of a run needs in order to resolve RAGEN as this process does."""
+    variables = {CHOICE_VARIABLE: choice()}
+    if home := os.environ.get(HOME_VARIABLE):
+        variables[HOME_VARIABLE] = str(Path(home).resolve())
+    return variables
+
+
+def _checked_home(home: str) -> Path:
+    path = Path(home).expanduser().resolve()
+    if not (path / "ragen" / "llm_agent" / "es_manager.py").is_file():
+        raise BackendError(
+            f"{HOME_VARIABLE}={home!r} is not a RAGEN checkout (no ragen/llm_agent/es_manager.py in it); "
+            f"unset it to use the embedded runtime"
+        )
+    result = subprocess.run(
+        ["git", "-C", str(path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    commit = result.stdout.strip()
+    if commit != RAGEN_COMMIT:
+        found = commit or result.stderr.strip() or "no commit"
+        raise BackendError(
+            f"{HOME_VARIABLE}={home!r} is at {found}; the overlay is written against {RAGEN_COMMIT}: "
+            f"check that commit out, or unset {HOME_VARIABLE} to use the embedded runtime"
+        )
+    return path
+
+
+def _package() -> str:
+    chosen = choice()
+    if chosen == "embedded":
+        return "ragen_tsr.embedded"
+    home = chosen.removeprefix("upstream:")
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    return "ragen"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{_package()}.{_NAMES[name]}"), name)

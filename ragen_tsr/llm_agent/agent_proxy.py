@@ -1,0 +1,95 @@
+"""RAGEN's agent proxy with a search strategy between the policy and the environment.
+
+Overrides one method, ``rollout``; generation, prompts, parsing, stepping and the making of the training batch are the
+base class's and its managers'. ``search=none`` goes through the same code and hands the worker what the base class's
+``rollout`` would.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import OmegaConf
+from verl import DataProto
+
+from ragen_tsr import backend, scorers, search
+from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
+from ragen_tsr.llm_agent.search_metrics import PREFIX, search_metrics, search_record
+from ragen_tsr.llm_agent.search_rollout import Choice, SearchRollout
+
+
+class SearchAgentProxy(backend.LLMAgentProxy):
+    """RAGEN's ``LLMAgentProxy`` whose training rollouts are searched as ``config.search`` says.
+
+    Args:
+        config: The composed configuration; reads ``search``, ``env_noise`` and ``run_seed`` beside upstream's keys.
+        actor_rollout_wg: Worker group with ``generate_sequences`` (Ray group, or upstream's wrappers).
+        tokenizer: The policy's tokenizer.
+
+    Raises:
+        ValueError: The strategy, its values or the scorer of an environment tag cannot work; names what is allowed.
+    """
+
+    def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
+        super().__init__(config, actor_rollout_wg, tokenizer)
+        settings = OmegaConf.to_container(config.search, resolve=True)
+        self.search_at_val = bool(settings["at_val"])
+        self.recorded_groups = settings["record_groups"]
+        self.train_es_manager = SearchEnvStateManager(config, mode="train")
+        self._train_search = _choices(config, settings, self.train_es_manager)
+        if self.search_at_val:
+            self.val_es_manager = SearchEnvStateManager(config, mode="val")
+            self._val_search = _choices(config, settings, self.val_es_manager)
+        self.last_search: list[dict[str, Any]] = []
+        """The recorded searches of the last rollout, for ``rollouts/`` and the viewer."""
+
+    def rollout(self, dataproto: DataProto, val: bool = False) -> DataProto:
+        """Collect one batch of episodes: P groups x L slots, searched in training, plainly sampled in validation.
+
+        Args:
+            dataproto: Only its ``meta_info`` is read; it travels with every generation batch.
+            val: Use the validation environments; searched only with ``search.at_val=true``.
+
+        Returns:
+            What the base class's ``rollout`` returns, with ``search/*`` among ``meta_info["metrics"]``.
+        """
+        if val and not self.search_at_val:
+            return super().rollout(dataproto, val=True)
+        es_manager = self.val_es_manager if val else self.train_es_manager
+        ctx_manager = self.val_ctx_manager if val else self.train_ctx_manager
+        es_manager.reset()
+        ctx_manager.reset_memory_managers()
+        run = SearchRollout(
+            generate=self.generate_sequences,
+            ctx_manager=ctx_manager,
+            es_manager=es_manager,
+            choices=self._val_search if val else self._train_search,
+            meta_info=dataproto.meta_info,
+            horizon=self.config.agent_proxy.max_turn,
+            count_tokens=lambda text: len(self.tokenizer.encode(text, add_special_tokens=False)),
+        )
+        chosen = run.run()
+        rollouts = ctx_manager.formulate_rollouts(
+            es_manager.get_rollout_states(),
+            include_collapse_data=dataproto.meta_info.get("compute_collapse", True),
+        )
+        rollouts.meta_info["metrics"].update(search_metrics(chosen, run.nodes, run.ledger))
+        if run.log_prob_tokens:
+            rollouts.meta_info["metrics"][f"{PREFIX}entropy"] = run.neg_log_prob_sum / run.log_prob_tokens
+        recorded = len(chosen) if self.recorded_groups is None else min(self.recorded_groups, len(chosen))
+        self.last_search = [
+            search_record(group, chosen[group], run.nodes[group], run.ledgers[group])
+            for group in range(recorded)
+        ]
+        return rollouts
+
+
+def _choices(config: Any, settings: dict[str, Any], es_manager: SearchEnvStateManager) -> dict[str, Choice]:
+    """Strategy and scorer by environment tag."""
+    chosen = {}
+    for tag in es_manager.config.env_configs.tags:
+        scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
+        strategy = search.build(settings, rank_by=scorer.rank_by)
+        strategy.check(es_manager.group_size)
+        chosen[tag] = Choice(strategy=strategy, scorer=scorer)
+    return chosen

@@ -1,0 +1,219 @@
+"""One rollout with search: what the strategies ask for is generated, executed and scored, a whole turn at a time.
+
+This module is the ``expand`` that :func:`ragen_tsr.search.driver.drive` calls: it turns the expansions of all groups
+into one generation batch, plays the parsed responses with the environment manager, and wraps the outcomes into search
+nodes with their scores and costs. It takes no decision: strategies choose, managers execute.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ragen_tsr.llm_agent.es_manager import Branch, SearchEnvStateManager
+from ragen_tsr.scorers import EnvView, Scorer, Turn
+from ragen_tsr.search import Expansion, Ledger, Node, Strategy, drive
+
+Row = tuple[int, Expansion, Branch]
+"""One row of the generation batch: group, the expansion that asked for it, the branch it goes on from."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the groups of one environment tag run."""
+
+    strategy: Strategy
+    scorer: Scorer
+
+
+class SearchRollout:
+    """State of one rollout: its nodes, its ledgers, and how far it has got.
+
+    Args:
+        generate: ``lm_inputs -> lm_outputs``, the proxy's ``generate_sequences``.
+        ctx_manager: Renders prompts and parses responses (RAGEN's ``ContextManager``).
+        es_manager: Has just been reset.
+        choices: Strategy and scorer by environment tag.
+        meta_info: The dictionary that every generation batch of this rollout carries, as in the base class.
+        horizon: ``agent_proxy.max_turn``, the number of turns K.
+        count_tokens: Length of a text in tokens, for workers that return texts only.
+    """
+
+    def __init__(
+        self,
+        *,
+        generate: Callable[[Any], Any],
+        ctx_manager: Any,
+        es_manager: SearchEnvStateManager,
+        choices: Mapping[str, Choice],
+        meta_info: dict[str, Any],
+        horizon: int,
+        count_tokens: Callable[[str], int],
+    ) -> None:
+        self.generate = generate
+        self.ctx_manager = ctx_manager
+        self.es_manager = es_manager
+        self.choices = choices
+        self.meta_info = meta_info
+        self.horizon = horizon
+        self.count_tokens = count_tokens
+        self.ledger = Ledger()
+        self.roots = self._roots()
+        self.ledgers: list[dict[int, Ledger]] = [defaultdict(Ledger) for _ in self.roots]
+        self.nodes: list[list[Node]] = [[] for _ in self.roots]
+        self.neg_log_prob_sum = 0.0
+        self.log_prob_tokens = 0
+        self._last_inputs: Any = None
+
+    @property
+    def calls(self) -> int:
+        """Generation calls so far, which is the number of turns played."""
+        return self.ledger.generation_calls
+
+    def run(self) -> list[list[Node]]:
+        """Search all groups to the end; returns each group's L chosen leaves, in slot order, and commits them."""
+        searches = [
+            self.choices[self._tag(root)].strategy.search(root, self.es_manager.group_size, self.horizon, self._rng(root))
+            for root in self.roots
+        ]
+        started = perf_counter()
+        chosen = drive(searches, self.expand)
+        self._close_generation()
+        self.es_manager.commit([leaf.payload for leaves in chosen for leaf in leaves])
+        seconds = self.ledger.seconds
+        seconds.bookkeeping = perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
+        for ledgers, nodes in zip(self.ledgers, self.nodes, strict=True):
+            for node in nodes:
+                self.ledger.count_fate(node)
+                ledgers[node.slot].count_fate(node)
+        return chosen
+
+    def expand(self, requests: Sequence[tuple[int, Expansion]]) -> list[list[Node]]:
+        """Sample, execute and score every requested child: one generation call, however many groups ask."""
+        rows = [
+            (group, expansion, self._branch(expansion))
+            for group, expansion in requests
+            for _ in range(expansion.samples)
+        ]
+        with self.ledger.seconds.measure("generation"):
+            lm_inputs, lm_outputs = self._generate([branch for _, _, branch in rows])
+        response_tokens = self._count_tokens(rows, lm_inputs, lm_outputs)
+        inputs = self.ctx_manager.get_env_inputs(lm_outputs)
+        with self.ledger.seconds.measure("environment"):
+            children = self.es_manager.extend([branch for _, _, branch in rows], inputs)
+        with self.ledger.seconds.measure("scoring"):
+            nodes = [self._node(row, child) for row, child in zip(rows, children, strict=True)]
+        for child, tokens in zip(children, response_tokens, strict=True):
+            child.response_tokens = tokens
+        for (group, _, _), node in zip(rows, nodes, strict=True):
+            self.nodes[group].append(node)
+        return _split(nodes, [expansion.samples for _, expansion in requests])
+
+    def _generate(self, branches: Sequence[Branch]) -> tuple[Any, Any]:
+        lm_inputs = self.ctx_manager.get_lm_inputs([branch.cache for branch in branches], prepare_for_update=False)
+        lm_inputs.meta_info = self.meta_info
+        lm_inputs.meta_info["mode"] = self._mode(self.calls)
+        self._last_inputs = lm_inputs
+        lm_outputs = self.generate(lm_inputs)
+        self.ledger.generation_calls += 1
+        return lm_inputs, lm_outputs
+
+    def _mode(self, turn: int) -> str:
+        if self.horizon == 1:
+            return "singleturn"
+        if turn == 0:
+            return "multiturn-start"
+        return "multiturn-end" if turn == self.horizon - 1 else "multiturn-middle"
+
+    def _close_generation(self) -> None:
+        """Tell the worker that the rollout is over, where its last call did not say so."""
+        if self.horizon > 1 and 0 < self.calls < self.horizon:
+            self._last_inputs.meta_info["skip_generation"] = True
+            self._last_inputs.meta_info["mode"] = "multiturn-end"
+            self.generate(self._last_inputs)
+
+    def _count_tokens(self, rows: Sequence[Row], lm_inputs: Any, lm_outputs: Any) -> list[int]:
+        prompt_tokens = lm_inputs.batch["attention_mask"].sum(-1).tolist()
+        if lm_outputs.batch is None:
+            generated = [self.count_tokens(text) for text in lm_outputs.non_tensor_batch["response_texts"]]
+        else:
+            mask = lm_outputs.batch["attention_mask"][:, -lm_outputs.batch["responses"].shape[-1] :]
+            generated = mask.sum(-1).tolist()
+            if "rollout_log_probs" in lm_outputs.batch.keys():
+                self.neg_log_prob_sum -= float((lm_outputs.batch["rollout_log_probs"] * mask).sum())
+                self.log_prob_tokens += sum(generated)
+        taking_part = set()
+        for (group, expansion, _), prompt, response in zip(rows, prompt_tokens, generated, strict=True):
+            for ledger in (self.ledger, self.ledgers[group][expansion.slot]):
+                ledger.prompt_tokens += prompt
+                ledger.generated_tokens += response
+                ledger.nodes_expanded += 1
+            taking_part.add((group, expansion.slot))
+        for group, slot in taking_part:
+            self.ledgers[group][slot].generation_calls += 1
+        return generated
+
+    def _node(self, row: Row, child: Branch) -> Node:
+        group, expansion, parent = row
+        steps = child.status.num_actions - parent.status.num_actions
+        self.ledger.env_steps += steps
+        self.ledgers[group][expansion.slot].env_steps += steps
+        turn = child.last_turn
+        score = self.choices[child.cache["tag"]].scorer(
+            self._view(parent),
+            Turn(
+                actions=tuple(turn["actions"]),
+                reward=turn["reward"],
+                penalty=child.turn_penalty,
+                info=turn["info"],
+                response=turn["llm_response"],
+            ),
+            self._view(child),
+        )
+        return expansion.node.child(
+            slot=expansion.slot,
+            score=float(score),
+            reward=turn["reward"],
+            done=child.done,
+            success=child.success,
+            executed=bool(turn["actions"]),
+            merge_key=self.es_manager.equality_key(child),
+            payload=child,
+        )
+
+    def _view(self, branch: Branch) -> EnvView:
+        return EnvView(
+            env_type=self.es_manager.env_type(branch.env_id),
+            state=branch.state,
+            snapshot=branch.snapshot,
+            done=branch.done,
+            success=branch.success,
+        )
+
+    def _roots(self) -> list[Node]:
+        """One root a group; its payload is the tuple of the group's slots, which all stand at the same start."""
+        groups: dict[int, list[Branch]] = defaultdict(list)
+        for branch in self.es_manager.roots():
+            groups[branch.cache["group_id"]].append(branch)
+        return [Node.root(payload=tuple(groups[group])) for group in sorted(groups)]
+
+    def _branch(self, expansion: Expansion) -> Branch:
+        payload = expansion.node.payload
+        return payload[expansion.slot] if isinstance(payload, tuple) else payload
+
+    def _tag(self, root: Node) -> str:
+        return root.payload[0].cache["tag"]
+
+    def _rng(self, root: Node) -> np.random.Generator:
+        """Draws of one group in one rollout: a function of the run and of the group's seed, not of the batch."""
+        return np.random.default_rng([self.es_manager.run_seed, root.payload[0].status.seed])
+
+
+def _split(items: Sequence[Node], sizes: Sequence[int]) -> list[list[Node]]:
+    ends = np.cumsum(sizes)
+    return [list(items[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
