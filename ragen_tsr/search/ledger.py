@@ -77,8 +77,11 @@ class Ledger:
         self.merged += node.fate is Fate.MERGED
         self.pruned += node.fate is Fate.PRUNED
 
+    def counts(self) -> dict[str, int]:
+        """Everything but the seconds."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seconds"}
+
     def metrics(self, prefix: str = "train/search/") -> dict[str, float]:
         """Flat metrics: ``<prefix>prompt_tokens`` ... and ``<prefix>seconds/generation`` ..."""
-        counts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seconds"}
         seconds = {f"seconds/{f.name}": getattr(self.seconds, f.name) for f in fields(self.seconds)}
-        return {prefix + name: value for name, value in (counts | seconds).items()}
+        return {prefix + name: value for name, value in (self.counts() | seconds).items()}
