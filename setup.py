@@ -43,7 +43,7 @@ DEVELOPMENT = [
 setup(
     name="ragen_tsr",
     version="0.1.0",
-    description="Trajectory-search rollouts for multi-turn RL of language-model agents, as an overlay on RAGEN",
+    description="Trajectory-search rollouts for multi-turn RL of language-model agents, on top of RAGEN",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
