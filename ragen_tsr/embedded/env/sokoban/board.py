@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from .config import SokobanEnvConfig
 
@@ -85,7 +85,7 @@ class Rules:
         return _the_rules, tuple(getattr(self, f.name) for f in fields(self))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _the_rules(*settings: object) -> Rules:
     return Rules(*settings)  # type: ignore[arg-type]
 
@@ -135,9 +135,7 @@ class Board:
             return True
         if not isinstance(other, Board):
             return NotImplemented
-        return (
-            self.rules is other.rules and self.floor == other.floor and self.targets == other.targets
-        )
+        return self.rules is other.rules and self.floor == other.floor and self.targets == other.targets
 
     def __hash__(self) -> int:
         return self._hash

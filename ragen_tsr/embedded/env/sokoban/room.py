@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import threading
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -130,8 +131,8 @@ def _seeded_level(rules: Rules, seed: int) -> Level:
 
 def generate_level(rules: Rules, seed: int) -> Level:
     """The room of exactly this seed; raises :class:`RoomError` if it gives none."""
-    walk = random.Random(seed)
-    placement = np.random.RandomState(seed)
+    walk, placement = random.Random(seed), _generators.placement
+    placement.seed(seed)
     cells = rules.geometry
     for _ in range(TRIES_PER_SEED):
         floor = _carve(cells, walk)
@@ -143,6 +144,16 @@ def generate_level(rules: Rules, seed: int) -> Level:
         raise NothingPulledError
     player = _wander(cells, floor & ~pulled.boxes, pulled, walk)
     return Level(Board(rules, floor, sum(cells.bits[t] for t in targets)), player, pulled.boxes)
+
+
+class _Generators(threading.local):
+    """One numpy generator a thread, seeded anew for each room: making one takes longer than a room."""
+
+    def __init__(self) -> None:
+        self.placement = np.random.RandomState(0)
+
+
+_generators = _Generators()
 
 
 @lru_cache(maxsize=64)
@@ -198,7 +209,7 @@ def _reverse_play(cells: Geometry, floor: int, player: int, targets: list[int], 
     ceiling = _highest_score(cells, floor, targets)
     distances = [[cells.manhattan(t, cell) for cell in range(cells.size)] for t in targets]
     seen: set[tuple[int, int, int]] = set()
-    # player, boxes, boxes never pulled, cell of each box, box pulled last, changes of it, distance, depth left
+    # player, boxes, those never pulled, cell of each box, box pulled last, its changes, distance, depth left
     stack = [(player, goal, goal, tuple(targets), -1, 0, 0, depth - 1)]
     pop, push, see = stack.pop, stack.append, seen.add
     while stack:
