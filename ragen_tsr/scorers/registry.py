@@ -78,8 +78,8 @@ def _find(name: str | None, env_type: str) -> Any:
     known = ", ".join(sorted({*SCORERS, *offered})) or "none"
     if name is None:
         raise ValueError(
-            f"environment type {env_type!r} has no scorer; there are scorers for: {known}. Register "
-            f"one with ragen_tsr.scorers.register({env_type!r}), or set search.scorer (a name, or package.module:object)"
+            f"environment type {env_type!r} has no scorer; there are scorers for: {known}. "
+            "Register one (ragen_tsr.scorers.register), or set search.scorer: a name or package.module:object"
         )
     raise ValueError(f"search.scorer={name!r}: must be one of {known}, or package.module:object")
 

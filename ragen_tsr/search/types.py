@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Generator, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,7 +33,7 @@ class Fate(str, enum.Enum):
 class Node:
     """A branch after one of its turns. Compared by identity; made by :meth:`root` and :meth:`child`."""
 
-    parent: Node | None
+    parent: Node | None = field(repr=False)
     """The branch one turn earlier; None for a root."""
     depth: int
     """Turns from the root (root: 0)."""
@@ -57,7 +57,7 @@ class Node:
     """Turns from the root that executed none."""
     merge_key: Hashable | None
     """Nodes of one search with equal keys are equal; None equals nothing."""
-    payload: Any
+    payload: Any = field(repr=False)
     """What the node stands for; opaque here."""
     fate: Fate = Fate.LIVE
 

@@ -1,0 +1,79 @@
+"""From configuration to strategy: what is built, and how everything else is refused."""
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from ragen_tsr.search import STRATEGIES, Beam, BestOfN, Lookahead, Mixed, Node, NoSearch, build
+
+BEAM = {"name": "beam", "M": 4, "B": 2, "rank_by": None, "invalid": "last", "scorer": None, "at_val": False}
+LOOKAHEAD = {**BEAM, "name": "lookahead", "D": 2, "inner": None}
+BEST = {"name": "best_of_n", "N": 28, "invalid": "last"}
+
+
+def test_builds_each_strategy():
+    assert build({"name": "none"}) == NoSearch()
+    assert build(BEST) == BestOfN(N=28, invalid="last")
+    assert build(BEAM, rank_by="accumulated") == Beam(M=4, B=2, rank_by="accumulated", invalid="last")
+    assert build({**LOOKAHEAD, "rank_by": "last"}, rank_by="accumulated") == Lookahead(
+        4, 2, 2, None, "last", "last"
+    )
+    assert build({**BEAM, "rank_by": "last", "slots": 3}) == Mixed(Beam(4, 2, "last", "last"), NoSearch(), 3)
+    assert build({**BEAM, "rank_by": "last", "slots": None}) == Beam(4, 2, "last", "last")
+    assert build(OmegaConf.create(BEST)) == build(BEST)
+    assert set(STRATEGIES) == {"none", "best_of_n", "beam", "lookahead"}
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"name": "beams"}, r"search\.name='beams'.*none, best_of_n, beam, lookahead"),
+        ({}, r"search\.name=None"),
+        ({**BEAM, "N": 28}, r"search\.N=28.*beam.*M, B"),
+        ({"name": "none", "slots": 2}, r"search\.slots=2"),
+        ({**BEST, "slots": 2}, r"search\.slots=2"),
+        ({"name": "best_of_n", "N": 28}, r"search\.invalid is missing.*N, invalid"),
+        ({**BEAM, "M": 0}, r"search\.M=0.*at least 1"),
+        ({**BEAM, "B": 2.5}, r"search\.B=2\.5"),
+        ({**BEAM, "B": True}, r"search\.B=True"),
+        ({**BEAM, "rank_by": "best"}, r"search\.rank_by='best'.*accumulated, last"),
+        ({**BEAM, "invalid": "first"}, r"search\.invalid='first'.*last, as_scored"),
+        ({**BEAM, "slots": -1}, r"search\.slots=-1"),
+        ({**BEST, "N": 0}, r"search\.N=0"),
+        ({**BEST, "invalid": None}, r"search\.invalid=None"),
+        ({**LOOKAHEAD, "D": 0}, r"search\.D=0"),
+        ({**LOOKAHEAD, "M": -1}, r"search\.M=-1"),
+        ({**LOOKAHEAD, "inner": 0}, r"search\.inner=0"),
+        ({**LOOKAHEAD, "rank_by": 1}, r"search\.rank_by=1"),
+        ({**LOOKAHEAD, "invalid": 1}, r"search\.invalid=1"),
+    ],
+)
+def test_refuses_what_cannot_work(config, says):
+    with pytest.raises(ValueError, match=says):
+        build(config, rank_by="last")
+
+
+def test_a_null_rank_by_needs_the_scorers():
+    with pytest.raises(ValueError, match=r"search\.rank_by=None"):
+        build(BEAM)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "L", "says"),
+    [
+        (BestOfN(N=3, invalid="last"), 4, r"search\.N=3.*L=4"),
+        (Mixed(Beam(1, 1, "last", "last"), NoSearch(), 5), 4, r"search\.slots=5.*L=4"),
+        (NoSearch(), 0, r"L=0"),
+    ],
+)
+def test_group_sizes_are_checked_when_a_search_starts_and_on_request(strategy, L, says):
+    with pytest.raises(ValueError, match=says):
+        strategy.check(L)
+    with pytest.raises(ValueError, match=says):
+        strategy.search(Node.root(), L, 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("strategy", [NoSearch(), BestOfN(N=3, invalid="last"), Beam(1, 1, "last", "last")])
+def test_a_horizon_of_no_turns_is_refused(strategy):
+    with pytest.raises(ValueError, match="horizon=0"):
+        strategy.search(Node.root(), 2, 0, np.random.default_rng(0))
