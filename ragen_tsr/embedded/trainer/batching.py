@@ -1,7 +1,7 @@
 """Makes a filtered batch divisible: into mini-batches, among the workers.
 
-Which rows are repeated or left out is drawn from a seed that the caller gives, never from a global generator, so
-that a resumed run draws as the uninterrupted one did.
+Which rows are repeated or left out is drawn from a seed that the caller gives, never from a global generator,
+so that a resumed run draws as the uninterrupted one did.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def adjust_batch(
 
     Args:
         batch: any number of rows; returned as it is when nothing needs doing
-        mode: `copy` appends repeated rows (different ones as far as they reach), `delete` removes rows, and leaves
-            none when there are fewer than `size_divisor`
+        mode: `copy` appends repeated rows (different ones as far as they reach), `delete` removes rows, and
+            leaves none when there are fewer than `size_divisor`
         seed: what the choice is drawn from; the trainer gives (run seed, step)
     Raises ValueError for another mode.
     """

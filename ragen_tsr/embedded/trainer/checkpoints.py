@@ -4,9 +4,9 @@
     <folder>/*.partial                            being written or removed, or cut short in that
     <folder>/latest_checkpointed_iteration.txt    the n to resume from (verl's tracker file)
 
-A checkpoint is written under its partial name, renamed, then named in the tracker (itself written by rename), and
-only then are old ones removed. Killed at any moment, the folder still has the checkpoint that the tracker names.
-What is in a checkpoint is the trainer's and the workers' business.
+A checkpoint is written under its partial name, renamed, then named in the tracker (itself written by rename),
+and only then are old ones removed. Killed at any moment, the folder still has the checkpoint that the tracker
+names. What is in a checkpoint is the trainer's and the workers' business.
 """
 
 from __future__ import annotations
@@ -52,15 +52,17 @@ class CheckpointFolder:
     def latest(self) -> int | None:
         """The step that the tracker names, None without a tracker.
 
-        Raises FileNotFoundError when the tracker names a checkpoint that is not there, ValueError when it is not a
-        number.
+        Raises FileNotFoundError when the tracker names a checkpoint that is not there, ValueError when it is
+        not a number.
         """
         tracker = self.path / TRACKER
         if not tracker.exists():
             return None
         step = int(tracker.read_text())
         if not self.step_folder(step).is_dir():
-            raise FileNotFoundError(f"{tracker} names step {step}, but {self.step_folder(step)} does not exist")
+            raise FileNotFoundError(
+                f"{tracker} names step {step}, but {self.step_folder(step)} does not exist"
+            )
         return step
 
     def remove_partial(self) -> None:
@@ -74,7 +76,7 @@ class CheckpointFolder:
 
     @contextmanager
     def saving(self, step: int) -> Iterator[Path]:
-        """Give the folder to write step's checkpoint into; it counts once the block has ended without an error."""
+        """Give the folder to write a checkpoint into; it counts once the block has ended without an error."""
         self.path.mkdir(parents=True, exist_ok=True)
         final = self.step_folder(step)
         partial = final.with_name(final.name + PARTIAL)
@@ -98,7 +100,7 @@ class CheckpointFolder:
 
     @staticmethod
     def _remove(folder: Path) -> None:
-        """Take the folder's name away before its content, so that a name always stands for a complete checkpoint."""
+        """Take the name away before the content: a name always stands for a complete checkpoint."""
         doomed = folder.with_name(f"{folder.name}.old{PARTIAL}")
         os.replace(folder, doomed)
         shutil.rmtree(doomed)

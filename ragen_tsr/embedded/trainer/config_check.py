@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from ragen_tsr.embedded.trainer.batching import ADJUST_MODES
+from ragen_tsr.embedded.trainer.checkpoints import CheckpointFolder
 from ragen_tsr.embedded.trainer.core_algos import SUPPORTED_ESTIMATORS
 from ragen_tsr.embedded.trainer.rollout_filter import RolloutFilter, build_rollout_filter
 
@@ -22,7 +24,7 @@ TURN_LEVEL_MODES = ("single_turn", "limited_multi_turn")
 
 MIN_CHECKPOINTS = 2
 
-# Features of upstream (or of verl) that this runtime does not have: key, the value that leaves it off, its name.
+# What upstream or verl has and this runtime has not: key, the value that leaves it off, the feature's name.
 # A key that is absent is off.
 _OUT_OF_SCOPE: tuple[tuple[str, Any, str], ...] = (
     ("algorithm.soft_advantage_reweight", False, "soft advantage reweighting"),
@@ -84,7 +86,7 @@ def filter_from_config(config: DictConfig, compute_log_prob: Callable | None = N
 
 
 def validate(config: DictConfig) -> None:
-    """Raise ValueError for the first setting that cannot work, naming its key, its value and what is allowed."""
+    """Raise ValueError for the first setting that cannot work: its key, its value and what is allowed."""
     for key, off, feature in _OUT_OF_SCOPE:
         value = OmegaConf.select(config, key)
         if value is not None and value != off:
@@ -125,7 +127,9 @@ def _validate_estimator(config: DictConfig) -> None:
         if not 0 <= value <= 1:
             raise ValueError(f"algorithm.{key} is {value}; allowed: numbers in [0, 1]")
     if bi_level and estimator != "gae":
-        raise ValueError(f"algorithm.bi_level_gae=True needs algorithm.adv_estimator=gae; it is {estimator!r}")
+        raise ValueError(
+            f"algorithm.bi_level_gae=True needs algorithm.adv_estimator=gae; it is {estimator!r}"
+        )
     if bi_level and OmegaConf.select(config, "agent_proxy.use_turn_scores"):
         raise ValueError("algorithm.bi_level_gae=True needs agent_proxy.use_turn_scores=False; it is True")
 
@@ -143,8 +147,8 @@ def _validate_batch_sizes(config: DictConfig) -> None:
         micro = _whole(config, f"{role}.ppo_micro_batch_size_per_gpu", 1)
         if mini % (micro * devices):
             raise ValueError(
-                f"{role}.ppo_mini_batch_size is {mini}; it must be a multiple of {role}.ppo_micro_batch_size_per_gpu "
-                f"* trainer.n_gpus_per_node = {micro} * {devices}"
+                f"{role}.ppo_mini_batch_size is {mini}; it must be a multiple of "
+                f"{role}.ppo_micro_batch_size_per_gpu * trainer.n_gpus_per_node = {micro} * {devices}"
             )
     rollout = config.actor_rollout_ref.rollout
     share = {
@@ -160,10 +164,10 @@ def _validate_batch_sizes(config: DictConfig) -> None:
     mini = config.actor_rollout_ref.actor.ppo_mini_batch_size
     if rows < mini:
         raise ValueError(
-            f"actor_rollout_ref.actor.ppo_mini_batch_size is {mini}, but about {math.floor(rows)} rows reach the "
-            f"update: es_manager.train.env_groups={groups} * es_manager.train.group_size={group_size}, of which "
-            f"actor_rollout_ref.rollout.rollout_filter_value={rollout.rollout_filter_value} keeps a part; "
-            f"allowed: up to {math.floor(rows)}"
+            f"actor_rollout_ref.actor.ppo_mini_batch_size is {mini}, but about {math.floor(rows)} rows reach "
+            f"the update: es_manager.train.env_groups={groups} * es_manager.train.group_size={group_size}, "
+            f"of which actor_rollout_ref.rollout.rollout_filter_value={rollout.rollout_filter_value} keeps a "
+            f"part; allowed: up to {math.floor(rows)}"
         )
 
 
@@ -184,9 +188,18 @@ def _validate_checkpoints(config: DictConfig) -> None:
         key = f"trainer.max_{role}_ckpt_to_keep"
         if OmegaConf.select(config, key) is not None:
             _whole(config, key, MIN_CHECKPOINTS)
-    if _one_of(config, "trainer.resume_mode", RESUME_MODES) == "resume_path":
+    mode = _one_of(config, "trainer.resume_mode", RESUME_MODES)
+    latest = CheckpointFolder(Path(config.trainer.default_local_dir), keep=None).latest()
+    if mode == "disable" and latest is not None:
+        raise ValueError(
+            f"trainer.resume_mode=disable, but trainer.default_local_dir={config.trainer.default_local_dir} "
+            f"has a checkpoint of step {latest}; allowed: resume_mode=auto to go on from it, or another folder"
+        )
+    if mode == "resume_path":
         path = str(_required(config, "trainer.resume_from_path"))
         if not path.rstrip("/").rpartition("global_step_")[2].isdigit():
             raise ValueError(
-                f"trainer.resume_from_path is {path!r}; allowed: a checkpoint folder, .../global_step_<number>"
+                f"trainer.resume_from_path is {path!r}; allowed: a folder .../global_step_<number>"
             )
+        if not Path(path).is_dir():
+            raise ValueError(f"trainer.resume_from_path is {path!r}, which is not a folder")

@@ -1,7 +1,7 @@
 """Advantages that verl 0.6.1 does not have, and the choice between all of them.
 
-Bi-level GAE and GRPO that counts an episode once are upstream's (`ragen.trainer.core_algos`); GAE, plain GRPO,
-REINFORCE++ and RLOO are verl's and are called. Which estimator runs is the caller's decision.
+Bi-level GAE and GRPO that counts an episode once are upstream's (`ragen.trainer.core_algos`); GAE, plain
+GRPO, REINFORCE++ and RLOO are verl's and are called. Which estimator runs is the caller's decision.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def compute_bi_level_gae_advantage_return(
         gamma, lam: discount between tokens, and lambda on both levels
         high_level_gamma: discount between turns
     Returns:
-        whitened advantages and returns, both (batch, tokens). Outside the mask the advantage before whitening and
-        the return are 0, except where a reward stands: there both are those of the level of turns.
+        whitened advantages and returns, both (batch, tokens). Outside the mask the advantage before whitening
+        and the return are 0, except where a reward stands: there both are those of the level of turns.
 
-    A turn ends where the reward is not 0, as upstream has it, and at the last token of the mask, where upstream
-    raises IndexError if the reward there happens to be exactly 0.
+    A turn ends where the reward is not 0, as upstream has it, and at the last token of the mask, where
+    upstream raises IndexError if the reward there happens to be exactly 0.
     """
     rewards = token_level_rewards.float()
     advantages = torch.zeros_like(rewards)
@@ -88,8 +88,8 @@ def compute_grpo_outcome_advantage(
     Args:
         token_level_rewards, response_mask: (batch, tokens)
         index: (batch,), the group of each row
-        episode_ids: (batch,), the episode of each row; the first row of a (group, episode) pair is the one counted.
-            None: each row is an episode, and verl's function does it all.
+        episode_ids: (batch,), the episode of each row; the first row of a (group, episode) pair is the one
+            counted. None: each row is an episode, and verl's function does it all.
         return_group_std: also return each row's group deviation (batch,)
     Returns:
         advantages and returns, the same (batch, tokens) tensor. A group of one has mean 0 and deviation 1.
@@ -130,8 +130,9 @@ def compute_advantage(
 ) -> DataProto:
     """Put `advantages` and `returns` (batch, tokens) into the batch; arguments are upstream's.
 
-    Reads `token_level_rewards`, `response_mask` (made when absent), `values` for GAE, `uid` for estimators that
-    compare within a group, `loss_mask` for GRPO with `multi_turn`. `num_repeat` is not read (nor is it upstream).
+    Reads `token_level_rewards`, `response_mask` (made when absent), `values` for GAE, `uid` for estimators
+    that compare within a group, `loss_mask` for GRPO with `multi_turn`. `num_repeat` is not read (nor is it
+    upstream).
     Raises ValueError for an estimator that is not supported and for `soft_advantage_reweight` (out of scope).
     """
     if soft_advantage_reweight:

@@ -1,7 +1,7 @@
 """`metrics.jsonl`: one line a step, for programs to read, beside what verl's Tracking shows to people.
 
-Each line is a JSON object with `step` and the step's metrics; what is not a finite number is null. A line is on its
-way to the disk when `write` returns. Which metrics there are is the trainer's business.
+Each line is a JSON object with `step` and the step's metrics; what is not a finite number is null. A line is
+on its way to the disk when `write` returns. Which metrics there are is the trainer's business.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def is_timing(name: str) -> bool:
     return name != "perf/total_num_tokens" and (name.startswith(TIMING_PREFIXES) or "seconds" in name)
 
 
-def scalars(metrics: Mapping[str, Any]) -> dict[str, float | int | None]:
-    """The single numbers among the metrics, as JSON can hold them; tables and texts are left out."""
-    numbers: dict[str, float | int | None] = {}
+def scalars(metrics: Mapping[str, Any]) -> dict[str, float | int]:
+    """The single numbers among the metrics, as Python's numbers; tables and texts are left out."""
+    numbers: dict[str, float | int] = {}
     for name, value in metrics.items():
         if isinstance(value, (torch.Tensor, np.generic, np.ndarray)):
             if math.prod(value.shape) != 1:
                 continue
             value = value.item()
         if isinstance(value, (bool, int, float)):
-            numbers[name] = value if math.isfinite(value) else None
+            numbers[name] = value
     return numbers
 
 
@@ -53,12 +53,14 @@ class MetricsLog:
 
     def write(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Append one step's line."""
-        line = json.dumps({"step": step, **scalars(metrics)}, allow_nan=False)
+        finite = {name: value if math.isfinite(value) else None for name, value in scalars(metrics).items()}
+        line = json.dumps({"step": step, **finite}, allow_nan=False)
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def truncate(self, last_step: int) -> int | None:
-        """Drop the lines of steps after `last_step` and a line cut short; return the last step left, None if none.
+        """Drop the lines of steps after `last_step` and a line cut short; return the last step left, None if
+        none.
 
         The new file replaces the old one in one move, so that an interruption loses nothing.
         """

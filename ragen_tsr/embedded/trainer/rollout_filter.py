@@ -9,7 +9,7 @@ Names, arguments and metric keys are those of upstream's `ragen.trainer.rollout_
 
 | strategy | keeps |
 | --- | --- |
-| `top_p` | the best groups until they hold a share `value` of the scores (`linear`) or of their softmax (`softmax`) |
+| `top_p` | the best groups until they hold a share `value` of the scores, or of their softmax |
 | `top_k` | `int(value * num_groups)` groups, at least one |
 | `top_k_abs` | `int(value)` groups, at least one |
 | `min_p` | groups whose score is within a factor `value` of the best |
@@ -70,7 +70,9 @@ class RolloutFilterConfig:
         if not self.value >= 0:
             raise ValueError(f"rollout_filter_value is {self.value}; it must not be negative")
         if legacy and self.value > 1:
-            raise ValueError(f"rollout_filter_value is {self.value}; with {LEGACY_STRATEGY} it must lie in [0, 1]")
+            raise ValueError(
+                f"rollout_filter_value is {self.value}; with {LEGACY_STRATEGY} it must lie in [0, 1]"
+            )
 
 
 def _require(key: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -141,7 +143,7 @@ def group_rewards(batch: DataProto, num_groups: int) -> GroupRewards:
 
 
 def _top_p_linear(scores: torch.Tensor, config: RolloutFilterConfig) -> torch.Tensor:
-    """The shortest run of best scores that sums to `value` of the total; none if it would need a score <= 0."""
+    """The shortest run of best scores that sums to `value` of the total; none if that needs a score <= 0."""
     ordered, order = torch.sort(scores, descending=config.filter_type == "largest")
     threshold = config.value * scores.sum() - config.selection_eps
     running = torch.cat([torch.zeros(1), ordered.double().cumsum(0)]).float()  # sum of the first 0, 1, 2, ...
@@ -161,7 +163,11 @@ def _top_p_softmax(scores: torch.Tensor, config: RolloutFilterConfig) -> torch.T
 def _top_p(scores: torch.Tensor, config: RolloutFilterConfig) -> torch.Tensor:
     if config.value >= 1:
         return torch.arange(len(scores))
-    return _top_p_softmax(scores, config) if config.top_p_prob_mode == "softmax" else _top_p_linear(scores, config)
+    return (
+        _top_p_softmax(scores, config)
+        if config.top_p_prob_mode == "softmax"
+        else _top_p_linear(scores, config)
+    )
 
 
 def _top(scores: torch.Tensor, count: int, filter_type: str) -> torch.Tensor:
@@ -216,7 +222,10 @@ class RolloutFilter:
         statistics = {"std": rewards.std, "max": rewards.max, "mean": rewards.mean}
         return {
             **{f"rollout/in_group_{name}": values.mean() for name, values in statistics.items()},
-            **{f"rollout/chosen_in_group_{name}": mean_of_chosen(values) for name, values in statistics.items()},
+            **{
+                f"rollout/chosen_in_group_{name}": mean_of_chosen(values)
+                for name, values in statistics.items()
+            },
         }
 
 
@@ -268,7 +277,7 @@ class RewardRolloutFilter(RolloutFilter):
 
 
 class LegacyRatioStdRolloutFilter(RolloutFilter):
-    """The filter of RAGEN before V2: a plain share of the groups by deviation, rounded down, none included."""
+    """The filter of RAGEN before V2: a plain share of the groups by deviation, rounded down, even to none."""
 
     def filter(self, batch: DataProto) -> tuple[DataProto, dict[str, torch.Tensor]]:
         """See the base class; means over nothing chosen are nan here."""
@@ -276,7 +285,9 @@ class LegacyRatioStdRolloutFilter(RolloutFilter):
         if self.config.value == 1:
             chosen = torch.arange(self.config.num_groups)
         else:
-            chosen = _top(rewards.std, int(self.config.value * self.config.num_groups), self.config.filter_type)
+            chosen = _top(
+                rewards.std, int(self.config.value * self.config.num_groups), self.config.filter_type
+            )
         metrics = self._base_metrics(rewards, lambda values: values[chosen].mean())
         metrics["rollout/_selected_group_ids"] = rewards.group_ids[chosen]
         return batch.select_idxs(torch.isin(rewards.group_of_row, chosen)), metrics
@@ -300,7 +311,8 @@ def build_rollout_filter(
 
     `metric` None means `reward_variance`, `reward_std` is its alias. `compute_log_prob` serves upstream's
     entropy metrics, which are out of scope like its length metric: they are refused, and it is not read.
-    The two bucket arguments belong to gradient analysis, also out of scope: anything but the default is refused.
+    The two bucket arguments belong to gradient analysis, also out of scope: anything but the default is
+        refused.
     Raises ValueError naming the key, its value and what is allowed.
     """
     if (bucket_count, bucket_mode) != _UNUSED_BUCKETS:

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from checks import Context, Departed, close
 from verl import DataProto
 from verl.trainer.ppo import core_algos as verl_algos
 
+from checks import Context, Departed, close
 from ragen_tsr.embedded.trainer import core_algos
 
 DEPARTURES = {
-    "bi_level_gae_zero_reward": "the last token of the mask ends a turn even if its reward is 0, instead of raising",
-    "bi_level_gae_unreachable": "compute_advantage(bi_level_gae=True) computes it, instead of raising AttributeError",
+    "bi_level_gae_zero_reward": "the mask's last token ends a turn even with reward 0, instead of raising",
+    "bi_level_gae_unreachable": "compute_advantage(bi_level_gae=True) works, instead of raising",
 }
 
 FUNCTIONS = {
@@ -49,11 +49,19 @@ def _departed(case: dict[str, Any], results: tuple[torch.Tensor, ...]) -> list[s
     for name, result in zip(OUTPUTS, results, strict=False):
         if tuple(result.shape) != shape or not torch.isfinite(result).all():
             return [f"{name} of a corrected case is not finite or has the wrong shape"]
-    raise Departed("bi_level_gae_unreachable" if case["kind"] == "compute_advantage" else "bi_level_gae_zero_reward")
+    raise Departed(
+        "bi_level_gae_unreachable" if case["kind"] == "compute_advantage" else "bi_level_gae_zero_reward"
+    )
 
 
 def _as_input(name: str, value: Any) -> Any:
-    return np.array(value) if name in ("index", "uid") else value if name == "episode_ids" else torch.tensor(value)
+    return (
+        np.array(value)
+        if name in ("index", "uid")
+        else value
+        if name == "episode_ids"
+        else torch.tensor(value)
+    )
 
 
 def _batch(inputs: dict[str, Any]) -> DataProto:

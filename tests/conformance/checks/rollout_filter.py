@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from checks import Context, Departed, close
 from verl import DataProto
 
+from checks import Context, Departed, close
 from ragen_tsr.embedded.trainer.rollout_filter import build_rollout_filter
 
 DEPARTURES = {
-    "turn_level": "a batch with several rows an episode is filtered, with reward_std per row, instead of raising",
+    "turn_level": "several rows an episode are filtered, with reward_std per row, instead of raising",
 }
 
 NOT_SCALARS = ("rollout/_reward_matrix", "rollout/_group_ids", "rollout/_selected_group_ids")
@@ -30,7 +30,7 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
         settings.update(strategy="legacy_ratio_std", value=settings.pop("ratio"), metric=None)
     num_groups, group_size = settings["num_groups"], settings["group_size"]
     group_ids = np.repeat(np.arange(num_groups) + first_group_id, group_size)
-    batch = _batch(sum(case["scores"], []), {"group_ids": group_ids})
+    batch = _batch([score for group in case["scores"] for score in group], {"group_ids": group_ids})
     kept, metrics = build_rollout_filter(**settings).filter(batch)
     differences = []
     selected = metrics["rollout/_selected_group_ids"].tolist()
