@@ -1,0 +1,209 @@
+"""verl's FSDP workers under RAGEN's contract, on any machine.
+
+Decides when the rollout engine wakes and sleeps (RAGEN's modes), what a process is seeded with, and what a checkpoint
+carries besides verl's. Leaves building, sharding, optimising and saving to verl, sampling to the rollout engine, and
+the differences in the update to :mod:`.actor` and :mod:`.critic`.
+"""
+
+from __future__ import annotations
+
+from ragen_tsr import platform
+
+platform.prepare()  # before verl's workers are imported: they bind device helpers by name
+
+import copy  # noqa: E402
+from typing import Any  # noqa: E402
+
+import torch  # noqa: E402
+from omegaconf import DictConfig, open_dict  # noqa: E402
+from torch.distributed.tensor import DTensor  # noqa: E402
+from verl import DataProto  # noqa: E402
+from verl.single_controller.base.decorator import (  # noqa: E402
+    Dispatch,
+    make_nd_compute_dataproto_dispatch_fn,
+    register,
+)
+from verl.utils.config import omega_conf_to_dataclass  # noqa: E402
+from verl.utils.device import get_device_id, get_torch_device  # noqa: E402
+from verl.utils.profiler import DistProfiler, simple_timer  # noqa: E402
+from verl.utils.ray_utils import get_event_loop  # noqa: E402
+from verl.workers.fsdp_workers import ActorRolloutRefWorker as VerlActorRolloutRefWorker  # noqa: E402
+from verl.workers.fsdp_workers import CriticWorker as VerlCriticWorker  # noqa: E402
+
+from ragen_tsr.embedded.workers import process  # noqa: E402
+from ragen_tsr.embedded.workers.actor import DataParallelPPOActor  # noqa: E402
+from ragen_tsr.embedded.workers.critic import DataParallelPPOCritic  # noqa: E402
+from ragen_tsr.embedded.workers.rollout import hf_cpu  # noqa: E402
+
+hf_cpu.register()
+
+MODES = ("singleturn", "multiturn-start", "multiturn-middle", "multiturn-end")
+WAKING_MODES = ("singleturn", "multiturn-start")
+SLEEPING_MODES = ("singleturn", "multiturn-end")
+
+DRIVER_KEYS = {
+    "actor": ("use_ref", "grpo_advantage_length_weight", "filter_loss_scaling"),
+    "rollout": (
+        "rollout_filter_value",
+        "rollout_filter_strategy",
+        "rollout_filter_type",
+        "rollout_filter_include_zero",
+        "rollout_filter_top_p_prob_mode",
+        "rollout_filter_selection_eps",
+        "rollout_filter_empty_stop_steps",
+        "rollout_filter_metric",
+        "gradient_analysis_num_buckets",
+        "gradient_analysis_bucket_mode",
+    ),
+}
+"""RAGEN's keys inside verl's sections: the driver reads them, and verl's dataclasses refuse what they do not know."""
+
+
+def _for_verl(config: DictConfig) -> DictConfig:
+    """A copy of ``actor_rollout_ref`` without RAGEN's own keys, and with RAGEN's choice of old log-probs."""
+    config = copy.deepcopy(config)
+    with open_dict(config):
+        for section, keys in DRIVER_KEYS.items():
+            for key in keys:
+                config[section].pop(key, None)
+        # verl's name for "take the ratio to the batch's old_log_probs, always".
+        config.actor.use_rollout_log_probs = True
+    return config
+
+
+class ActorRolloutRefWorker(VerlActorRolloutRefWorker):
+    """The policy: trained by FSDP, sampled by the rollout engine (``ragen.workers.fsdp_workers``)."""
+
+    def __init__(self, config: DictConfig, role: str, **kwargs: Any) -> None:
+        process.start(int(config.get("nccl_timeout", 600)))
+        super().__init__(_for_verl(config), role, **kwargs)
+        self._awake = False
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def init_model(self) -> None:
+        """Build, seeded: the policy, its optimiser and the rollout engine."""
+        platform.seed_everything(platform.run_seed())
+        super().init_model()
+        if self._is_actor:
+            self.actor = DataParallelPPOActor(
+                config=omega_conf_to_dataclass(self.config.actor),
+                actor_module=self.actor_module_fsdp,
+                actor_optimizer=self.actor_optimizer,
+            )
+
+    @register(dispatch_mode=make_nd_compute_dataproto_dispatch_fn(mesh_name="rollout"))
+    @DistProfiler.annotate(color="red", role="rollout_generate")
+    def generate_sequences(self, prompts: DataProto) -> DataProto:
+        """Sample one response per row; ``meta_info["mode"]`` says where in a rollout the call stands.
+
+        The engine wakes (and takes the actor's weights) on ``singleturn`` and ``multiturn-start``, and sleeps on
+        ``singleturn`` and ``multiturn-end``. A rollout that ends early closes with ``multiturn-end`` and
+        ``skip_generation``, which samples nothing, returns ``prompts``, and sleeps too.
+
+        Raises:
+            ValueError: an unknown mode, or ``skip_generation`` in a mode that does not close.
+        """
+        assert self._is_rollout
+        mode = prompts.meta_info.get("mode", "singleturn")
+        skip = bool(prompts.meta_info.get("skip_generation", False))
+        if mode not in MODES:
+            raise ValueError(f"meta_info['mode']={mode!r}: must be one of {', '.join(MODES)}")
+        if skip and mode != "multiturn-end":
+            raise ValueError(f"meta_info['skip_generation'] with mode {mode!r}: only 'multiturn-end' may skip")
+        if skip:
+            self._sleep()
+            return prompts.to("cpu")
+        if mode in WAKING_MODES:
+            self._wake()
+        prompts = prompts.to(get_device_id())
+        prompts.meta_info.update(self._token_ids())
+        seconds: dict[str, float] = {}
+        with simple_timer("generate_sequences", seconds):
+            output = self.rollout.generate_sequences(prompts=prompts)
+        if mode in SLEEPING_MODES:
+            self._sleep()
+        output.meta_info["timing"] = process.timing(seconds["generate_sequences"])
+        return output.to("cpu")
+
+    def _token_ids(self) -> dict[str, Any]:
+        """Where sequences end and what pads them: the generation configuration's, else the tokenizer's."""
+        source = self.generation_config if self.generation_config is not None else self.tokenizer
+        ends = source.eos_token_id if source.eos_token_id is not None else []
+        ends = [ends] if isinstance(ends, int) else list(ends)
+        if self.tokenizer.eos_token_id is not None and self.tokenizer.eos_token_id not in ends:
+            ends.append(self.tokenizer.eos_token_id)
+        pad = source.pad_token_id if source.pad_token_id is not None else self.tokenizer.pad_token_id
+        return {"eos_token_id": ends, "pad_token_id": pad}
+
+    def _wake(self) -> None:
+        """Give the engine the actor's weights and the sampling RNG."""
+        if self._is_actor:
+            get_event_loop().run_until_complete(self.rollout_mode())
+        self._awake = True
+
+    def _sleep(self) -> None:
+        """Free what the engine holds and give the RNG back to training; once per rollout."""
+        if not self._awake:
+            return
+        if self._is_actor:
+            get_event_loop().run_until_complete(self.trainer_mode())
+        get_torch_device().empty_cache()
+        self._awake = False
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def weight_fingerprint(self) -> dict[str, str]:
+        """SHA-256 of the trained weights and of the rollout engine's: ``{"actor": ..., "rollout": ...}``.
+
+        Equal after a rollout began and before the next update.
+
+        Raises:
+            TypeError: the rollout engine is not this project's, so its weights cannot be read.
+        """
+        if not isinstance(self.rollout, hf_cpu.HFCpuRollout):
+            raise TypeError(f"no fingerprint for rollout engine {type(self.rollout).__name__}")
+        weights = (
+            (name, weight.full_tensor() if isinstance(weight, DTensor) else weight)
+            for name, weight in self.actor_module_fsdp.state_dict().items()
+        )
+        return {"actor": hf_cpu.fingerprint(weights), "rollout": self.rollout.weight_fingerprint()}
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def save_checkpoint(
+        self, local_path: str, hdfs_path: str | None = None, global_step: int = 0, max_ckpt_to_keep: int | None = None
+    ) -> None:
+        """verl's checkpoint, and beside it what sampling needs to go on as if nothing had happened."""
+        super().save_checkpoint(local_path, hdfs_path, global_step, max_ckpt_to_keep)
+        if self._is_rollout:
+            engine = self.rollout.state_dict() if isinstance(self.rollout, hf_cpu.HFCpuRollout) else None
+            state = {"gen_random_states": self.gen_random_states, "engine": engine}
+            process.save_state(local_path, "rollout", state)
+        torch.distributed.barrier()
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def load_checkpoint(
+        self, local_path: str | None, hdfs_path: str | None = None, del_local_after_load: bool = False
+    ) -> None:
+        """What :meth:`save_checkpoint` wrote; nothing when ``local_path`` is None."""
+        super().load_checkpoint(local_path, hdfs_path, del_local_after_load)
+        if local_path is not None and self._is_rollout:
+            state = process.load_state(local_path, "rollout")
+            self.gen_random_states = state["gen_random_states"]
+            if isinstance(self.rollout, hf_cpu.HFCpuRollout):
+                self.rollout.load_state_dict(state["engine"])
+
+
+class CriticWorker(VerlCriticWorker):
+    """The value function (``ragen.workers.fsdp_workers.CriticWorker``)."""
+
+    def __init__(self, config: Any) -> None:
+        process.start(int(config.get("nccl_timeout", 600)))
+        super().__init__(config)
+
+    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
+    def init_model(self) -> None:
+        """Build, seeded: the value head is in no checkpoint of a language model, so it is drawn here."""
+        platform.seed_everything(platform.run_seed())
+        super().init_model()
+        self.critic = DataParallelPPOCritic(
+            config=self.config, critic_module=self.critic_module, critic_optimizer=self.critic_optimizer
+        )

@@ -1,0 +1,1 @@
+"""The CPU rollout engine: token ids in, token ids out. Knows verl only in :mod:`.hf_cpu`."""
