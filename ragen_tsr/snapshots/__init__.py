@@ -1,0 +1,12 @@
+"""Saving and restoring environments, so that a search can branch without copying them.
+
+A *snapshotter* knows one environment type; :func:`snapshot_for` finds the one for an environment and
+falls back to a deep copy. Importing this package registers the types that the project brings.
+:mod:`ragen_tsr.snapshots.exactness` holds the test that every registered type has to pass.
+"""
+
+from . import sokoban as _sokoban  # noqa: F401 - registers itself
+from .fallback import DeepCopySnapshotter
+from .registry import Snapshotter, register, registered_types, snapshot_for
+
+__all__ = ["DeepCopySnapshotter", "Snapshotter", "register", "registered_types", "snapshot_for"]
