@@ -1,0 +1,189 @@
+"""From a command line to the configuration of a run.
+
+Decides which words there are, which files are composed, and what follows from what (the scale from the machine, group
+counts from tags). Whether the values can work is decided by :mod:`ragen_tsr.config_checks`; the defaults stand in
+``config/``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+CONFIG_DIR = Path(__file__).resolve().parents[1] / "config"
+METHOD_ALIASES = {"instance_filtering": "none"}
+GROUPS = ("env", "search", "algo", "model", "scale", "wording")
+
+OmegaConf.register_new_resolver("one_and_three_quarters", lambda number: int(number) * 7 // 4, replace=True)
+
+
+class ConfigError(ValueError):
+    """A word or a value of the command line cannot work; the message says which, and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line, taken apart."""
+
+    env: str
+    """A file of ``config/env/``."""
+    method: str
+    """A file of ``config/search/``."""
+    overrides: tuple[str, ...]
+    """Hydra overrides, in order."""
+
+
+def options(group: str) -> list[str]:
+    """The files of a group of ``config/``."""
+    return sorted(path.stem for path in (CONFIG_DIR / group).glob("*.yaml"))
+
+
+def usage() -> str:
+    """How the command is called, with the words that exist."""
+    return "\n".join(
+        [
+            "usage: bash train.sh ENV METHOD [overrides]",
+            "       bash train.sh resume=RUN_FOLDER [overrides]",
+            f"  ENV     {', '.join(options('env'))}",
+            f"  METHOD  {', '.join([*options('search'), *METHOD_ALIASES])}",
+            *(f"  {group + '=':8}{', '.join(options(group))}" for group in GROUPS[2:]),
+            "  model=  also takes any Hugging Face id or folder",
+            "  any key of config/tsr.yaml, such as es_manager.train.env_groups=8",
+        ]
+    )
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Take ``ENV METHOD [overrides]`` apart.
+
+    A ``model=`` that names no file of ``config/model/`` becomes ``model_path=``.
+
+    Raises:
+        ConfigError: A word is missing or unknown.
+    """
+    words = [argument for argument in arguments if "=" not in argument and not argument.startswith("~")]
+    if len(words) != 2:
+        raise ConfigError(f"expected ENV and METHOD, got {' '.join(words) or 'nothing'}\n{usage()}")
+    env, method = words[0], METHOD_ALIASES.get(words[1], words[1])
+    for word, group, name in ((env, "env", "environment"), (method, "search", "method")):
+        if word not in options(group):
+            raise ConfigError(f"unknown {name} {word!r}{_suggestion(word, options(group))}\n{usage()}")
+    overrides = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if argument in words:
+            continue
+        if key in ("env", "search"):
+            raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
+        if key == "model" and value not in options("model"):
+            argument = f"model_path={_quoted(value)}"
+        overrides.append(argument)
+    return Command(env, method, tuple(overrides))
+
+
+def compose(command: Command) -> DictConfig:
+    """The configuration of a command, complete but unchecked.
+
+    Without ``scale=``, the scale is ``paper`` where there is an accelerator and ``cpu`` elsewhere.
+
+    Raises:
+        ConfigError: An override is malformed, or names a key or an option that does not exist.
+    """
+    overrides = list(command.overrides)
+    if not any(override.startswith("scale=") for override in overrides):
+        from ragen_tsr.platform import has_accelerator  # imports torch
+
+        overrides.append("scale=paper" if has_accelerator() else "scale=cpu")
+    groups = [f"env={command.env}", f"search={command.method}"]
+    for override in overrides:
+        _check_group(override)
+    try:
+        config = _compose([*groups, *overrides])
+    except OverrideParseException as error:
+        raise ConfigError(f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(error, groups, overrides)) from error
+    derive(config)
+    return config
+
+
+def derive(config: DictConfig) -> None:
+    """Fill in what follows from other keys: groups per tag, verl's batch size.
+
+    Raises:
+        ConfigError: A size is no positive integer, or the groups cannot be shared out evenly among the tags.
+    """
+    for mode in ("train", "val"):
+        manager = config.es_manager[mode]
+        tags, groups = manager.env_configs.tags, manager.env_groups
+        for key in ("env_groups", "group_size"):
+            if type(manager[key]) is not int or manager[key] < 1:
+                raise ConfigError(f"es_manager.{mode}.{key}={manager[key]!r}: must be an integer >= 1")
+        if manager.env_configs.n_groups is None:
+            if not tags or groups % len(tags):
+                raise ConfigError(
+                    f"es_manager.{mode}.env_groups={groups} cannot be shared out evenly among "
+                    f"es_manager.{mode}.env_configs.tags={list(tags)}: set es_manager.{mode}.env_configs.n_groups"
+                )
+            manager.env_configs.n_groups = [groups // len(tags)] * len(tags)
+    with open_dict(config):
+        config.data.train_batch_size = config.es_manager.train.env_groups * config.es_manager.train.group_size
+
+
+def _compose(overrides: list[str]) -> DictConfig:
+    # The folder itself, not pkg://verl.trainer.config: looking that up would import torch.
+    spec = importlib.util.find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError("verl is not installed; bash train.sh installs it")
+    verl = Path(spec.submodule_search_locations[0]) / "trainer" / "config"
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return hydra_compose("tsr", overrides=[f"hydra.searchpath=[{_quoted(f'file://{verl}')}]", *overrides])
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _check_group(override: str) -> None:
+    key, _, value = override.partition("=")
+    if key in GROUPS and value not in options(key):
+        raise ConfigError(f"{override}: {key} must be one of {', '.join(options(key))}{_suggestion(value, options(key))}")
+
+
+def _explain(error: Exception, groups: list[str], overrides: list[str]) -> str:
+    """A composition error as one line: the override at fault and what is near it."""
+    config = _compose([*groups, *(o for o in overrides if o.partition("=")[0] in GROUPS)])
+    parser = OverridesParser.create()
+    for override in overrides:
+        parsed = parser.parse_override(override)
+        key = parsed.key_or_group
+        if parsed.is_add() or parsed.is_delete() or key in GROUPS:
+            continue
+        node: DictConfig | None = config
+        known = ""
+        for part in key.split("."):
+            if not isinstance(node, DictConfig):
+                return f"{override}: {known} has no keys of its own"
+            if part not in node:
+                names = sorted(str(name) for name in node)
+                listed = f"{known or 'the configuration'} has {', '.join(names)}" if len(names) <= 30 else ""
+                return "; ".join(filter(None, [f"{override}: no such key{_suggestion(part, names)}", listed]))
+            known = f"{known}.{part}".lstrip(".")
+            node = node._get_node(part)  # type: ignore[assignment]
+    return " ".join(str(error).split())
+
+
+def _suggestion(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
