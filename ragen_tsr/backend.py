@@ -1,11 +1,13 @@
 """Decides where RAGEN's classes come from: the one place that does.
 
-With ``RAGEN_HOME`` pointing at a checkout of the pinned upstream commit, every name below is upstream's; without it,
-every name comes from :mod:`ragen_tsr.embedded`, which has the same sub-packages, names and signatures. Nothing else in
-the package imports either side directly, and nothing here knows what the classes do.
+With ``RAGEN_HOME`` pointing at a checkout of the pinned upstream commit, every name below is upstream's;
+without it, every name comes from :mod:`ragen_tsr.embedded`, which has the same sub-packages, names and
+signatures. Nothing else in the package imports either side directly, and nothing here knows what the classes
+do.
 
-Names are resolved on first access (``backend.EnvStateManager``), so importing this module costs nothing. The driver
-exports its choice in ``RAGEN_TSR_BACKEND``; a process that would resolve differently fails on its first access.
+Names are resolved on first access (``backend.EnvStateManager``), so importing this module costs nothing. The
+driver exports its choice in ``RAGEN_TSR_BACKEND``; a process that would resolve differently fails on its
+first access.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ def choice() -> str:
     """``"embedded"``, or ``"upstream:<absolute path of the checkout>"``; checked against the driver's.
 
     Raises:
-        BackendError: ``RAGEN_HOME`` is set to something other than a checkout of :data:`RAGEN_COMMIT`, or the driver
+        BackendError: ``RAGEN_HOME`` is set to something other than a checkout of :data:`RAGEN_COMMIT`, or
+            the driver
             (``RAGEN_TSR_BACKEND``) chose otherwise.
     """
     home = os.environ.get(HOME_VARIABLE)
@@ -60,7 +63,9 @@ def choice() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The variables that every worker process of a run needs in order to resolve RAGEN as this process does."""
+    """The variables that every worker process of a run needs in order to resolve RAGEN as this process
+    does.
+    """
     variables = {CHOICE_VARIABLE: choice()}
     if home := os.environ.get(HOME_VARIABLE):
         variables[HOME_VARIABLE] = str(Path(home).resolve())

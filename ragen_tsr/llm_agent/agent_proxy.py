@@ -1,12 +1,13 @@
 """RAGEN's agent proxy with a search strategy between the policy and the environment.
 
-Overrides one method, ``rollout``; generation, prompts, parsing, stepping and the making of the training batch are the
-base class's and its managers'. ``search=none`` goes through the same code and hands the worker what the base class's
-``rollout`` would.
+Overrides one method, ``rollout``; generation, prompts, parsing, stepping and the making of the training
+batch are the base class's and its managers'. ``search=none`` goes through the same code and hands the worker
+what the base class's ``rollout`` would.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -22,12 +23,14 @@ class SearchAgentProxy(backend.LLMAgentProxy):
     """RAGEN's ``LLMAgentProxy`` whose training rollouts are searched as ``config.search`` says.
 
     Args:
-        config: The composed configuration; reads ``search``, ``env_noise`` and ``run_seed`` beside upstream's keys.
+        config: The composed configuration; reads ``search``, ``env_noise`` and ``run_seed`` beside
+            upstream's keys.
         actor_rollout_wg: Worker group with ``generate_sequences`` (Ray group, or upstream's wrappers).
         tokenizer: The policy's tokenizer.
 
     Raises:
-        ValueError: The strategy, its values or the scorer of an environment tag cannot work; names what is allowed.
+        ValueError: The strategy, its values or the scorer of an environment tag cannot work; names what is
+            allowed.
     """
 
     def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
@@ -40,11 +43,12 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         if self.search_at_val:
             self.val_es_manager = SearchEnvStateManager(config, mode="val")
             self._val_search = _choices(config, settings, self.val_es_manager)
-        self.last_search: list[dict[str, Any]] = []
-        """The recorded searches of the last rollout, for ``rollouts/`` and the viewer."""
+        self.on_search: Callable[[list[dict[str, Any]]], None] | None = None
+        """Given the recorded searches of each training rollout (``search.record_groups`` of its groups)."""
 
     def rollout(self, dataproto: DataProto, val: bool = False) -> DataProto:
-        """Collect one batch of episodes: P groups x L slots, searched in training, plainly sampled in validation.
+        """Collect one batch of episodes: P groups x L slots, searched in training, plainly sampled in
+        validation.
 
         Args:
             dataproto: Only its ``meta_info`` is read; it travels with every generation batch.
@@ -76,11 +80,13 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         rollouts.meta_info["metrics"].update(search_metrics(chosen, run.nodes, run.ledger))
         if run.log_prob_tokens:
             rollouts.meta_info["metrics"][f"{PREFIX}entropy"] = run.neg_log_prob_sum / run.log_prob_tokens
-        recorded = len(chosen) if self.recorded_groups is None else min(self.recorded_groups, len(chosen))
-        self.last_search = [
-            search_record(group, chosen[group], run.nodes[group], run.ledgers[group])
-            for group in range(recorded)
-        ]
+        if self.on_search is not None and not val:
+            self.on_search(
+                [
+                    search_record(group, chosen[group], run.nodes[group], run.ledgers[group])
+                    for group in range(len(chosen))[: self.recorded_groups]
+                ]
+            )
         return rollouts
 
 

@@ -1,9 +1,9 @@
 """RAGEN's environment manager with branches: step from any saved state, not only from where a slot stands.
 
-A :class:`Branch` owns all that is needed to go on from it (environment snapshot, history, penalty, status); the slots'
-environment instances are scratch space while a search runs. What a turn means (limits, penalties, logging, rewards)
-stays with the base class: a branch is put into its slot, the base class's own ``step`` is called, and the outcome is
-read back. Which branches to make is decided in :mod:`ragen_tsr.search`.
+A :class:`Branch` owns all that is needed to go on from it (environment snapshot, history, penalty, status);
+the slots' environment instances are scratch space while a search runs. What a turn means (limits, penalties,
+logging, rewards) stays with the base class: a branch is put into its slot, the base class's own ``step`` is
+called, and the outcome is read back. Which branches to make is decided in :mod:`ragen_tsr.search`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class SearchEnvStateManager(backend.EnvStateManager):
     """RAGEN's ``EnvStateManager`` that can also save, restore and extend branches.
 
     Args:
-        config: The composed configuration; reads ``env_noise`` and ``run_seed`` beside what the base class reads.
+        config: The composed configuration; reads ``env_noise`` and ``run_seed`` beside what the base class
+            reads.
         mode: ``"train"`` or ``"val"``.
 
     Raises:
@@ -101,10 +102,12 @@ class SearchEnvStateManager(backend.EnvStateManager):
 
         Args:
             parents: Branches to go on from; the same one may stand there several times.
-            inputs: For each parent the parsed response as ``get_env_inputs`` gives it; its ``env_id`` is the parent's.
+            inputs: For each parent the parsed response as ``get_env_inputs`` gives it; its ``env_id`` is the
+                parent's.
 
         Returns:
-            The branches after the turn, in the order of the parents. The slots' environments are left anywhere.
+            The branches after the turn, in the order of the parents. The slots' environments are left
+            anywhere.
         """
         children: list[Branch | None] = [None] * len(parents)
         for wave in _waves([parent.env_id for parent in parents]):
@@ -165,7 +168,9 @@ class SearchEnvStateManager(backend.EnvStateManager):
     def _place(
         self, branch: Branch, env_id: int | None = None, noise_path: tuple[int, ...] | None = None
     ) -> None:
-        """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a path is given."""
+        """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a path is
+        given.
+        """
         env_id = branch.env_id if env_id is None else env_id
         entry = self.envs[env_id]
         snapshotter = snapshot_for(entry["env"])
@@ -176,7 +181,9 @@ class SearchEnvStateManager(backend.EnvStateManager):
         self.rollout_cache[env_id] = _copy_cache(branch.cache) | {"env_id": env_id}
 
     def _spawn(self, parent: Branch) -> tuple[int, ...] | None:
-        """Give the next child of ``parent`` its address; returns the key of its turn's noise (None: upstream's)."""
+        """Give the next child of ``parent`` its address; returns the key of its turn's noise (None:
+        upstream's).
+        """
         address = (*parent.path, parent.spawned)
         parent.spawned += 1
         if self.noise == "upstream":
@@ -197,7 +204,9 @@ def _copy_status(status: Any) -> Any:
 
 
 def _waves(env_ids: Sequence[int]) -> list[list[int]]:
-    """Indices of ``env_ids`` cut into waves in which no id stands twice, since ``step`` takes one input per slot."""
+    """Indices of ``env_ids`` cut into waves in which no id stands twice, since ``step`` takes one input per
+    slot.
+    """
     waves: list[list[int]] = []
     seen: dict[int, int] = {}
     for index, env_id in enumerate(env_ids):

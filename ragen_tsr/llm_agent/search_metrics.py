@@ -1,8 +1,9 @@
-"""What a rollout with search reports: its ledger, and how far the chosen trajectories are from the policy's samples.
+"""What a rollout with search reports: its ledger, and how far the chosen trajectories are from the policy's
+samples.
 
 Selected actions are no longer samples of the policy. Each ``*/sampled`` figure therefore stands beside its
-``*/committed`` one: "sampled" is what an agent would see that, at each turn, took one of the sampled turns at random;
-for ``none`` the two are equal.
+``*/committed`` one: "sampled" is what an agent would see that, at each turn, took one of the sampled turns
+at random; for ``none`` the two are equal.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def search_metrics(
 
 
 def _survival_sum(nodes: Sequence[Node], value: Callable[[Node], float]) -> float:
-    """Sum over turns of the mean ``value`` of the turns sampled there, weighted by the share still going on."""
+    """Sum over turns of the mean ``value`` of the turns sampled there, weighted by the share still going
+    on.
+    """
     levels: dict[int, list[Node]] = defaultdict(list)
     for node in nodes:
         levels[node.depth].append(node)
@@ -79,8 +82,8 @@ def search_record(
 ) -> dict[str, Any]:
     """One group's search as a JSON-serialisable tree: every node with its turn, score, costs and fate.
 
-    ``nodes[i]["parent"]`` is the ``id`` of the parent, -1 the start state; ``chosen[i]`` the leaf committed to slot i;
-    ``ledgers[i]`` what the search of slot i cost.
+    ``nodes[i]["parent"]`` is the ``id`` of the parent, -1 the start state; ``chosen[i]`` the leaf committed
+    to slot i; ``ledgers[i]`` what the search of slot i cost.
     """
     ids = {id(node): number for number, node in enumerate(nodes)}
     root = nodes[0].payload

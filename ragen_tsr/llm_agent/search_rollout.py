@@ -1,8 +1,10 @@
-"""One rollout with search: what the strategies ask for is generated, executed and scored, a whole turn at a time.
+"""One rollout with search: what the strategies ask for is generated, executed and scored, a whole turn at a
+time.
 
-This module is the ``expand`` that :func:`ragen_tsr.search.driver.drive` calls: it turns the expansions of all groups
-into one generation batch, plays the parsed responses with the environment manager, and wraps the outcomes into search
-nodes with their scores and costs. It takes no decision: strategies choose, managers execute.
+This module is the ``expand`` that :func:`ragen_tsr.search.driver.drive` calls: it turns the expansions of
+all groups into one generation batch, plays the parsed responses with the environment manager, and wraps the
+outcomes into search nodes with their scores and costs. It takes no decision: strategies choose, managers
+execute.
 """
 
 from __future__ import annotations
@@ -76,9 +78,13 @@ class SearchRollout:
         return self.ledger.generation_calls
 
     def run(self) -> list[list[Node]]:
-        """Search all groups to the end; returns each group's L chosen leaves, in slot order, and commits them."""
+        """Search all groups to the end; returns each group's L chosen leaves, in slot order, and commits
+        them.
+        """
         searches = [
-            self.choices[self._tag(root)].strategy.search(root, self.es_manager.group_size, self.horizon, self._rng(root))
+            self.choices[self._tag(root)].strategy.search(
+                root, self.es_manager.group_size, self.horizon, self._rng(root)
+            )
             for root in self.roots
         ]
         started = perf_counter()
@@ -86,7 +92,9 @@ class SearchRollout:
         self._close_generation()
         self.es_manager.commit([leaf.payload for leaves in chosen for leaf in leaves])
         seconds = self.ledger.seconds
-        seconds.bookkeeping = perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
+        seconds.bookkeeping = (
+            perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
+        )
         for ledgers, nodes in zip(self.ledgers, self.nodes, strict=True):
             for node in nodes:
                 self.ledger.count_fate(node)
@@ -115,7 +123,9 @@ class SearchRollout:
         return _split(nodes, [expansion.samples for _, expansion in requests])
 
     def _generate(self, branches: Sequence[Branch]) -> tuple[Any, Any]:
-        lm_inputs = self.ctx_manager.get_lm_inputs([branch.cache for branch in branches], prepare_for_update=False)
+        lm_inputs = self.ctx_manager.get_lm_inputs(
+            [branch.cache for branch in branches], prepare_for_update=False
+        )
         lm_inputs.meta_info = self.meta_info
         lm_inputs.meta_info["mode"] = self._mode(self.calls)
         self._last_inputs = lm_inputs
@@ -144,7 +154,7 @@ class SearchRollout:
         else:
             mask = lm_outputs.batch["attention_mask"][:, -lm_outputs.batch["responses"].shape[-1] :]
             generated = mask.sum(-1).tolist()
-            if "rollout_log_probs" in lm_outputs.batch.keys():
+            if "rollout_log_probs" in lm_outputs.batch:
                 self.neg_log_prob_sum -= float((lm_outputs.batch["rollout_log_probs"] * mask).sum())
                 self.log_prob_tokens += sum(generated)
         taking_part = set()
@@ -196,7 +206,9 @@ class SearchRollout:
         )
 
     def _roots(self) -> list[Node]:
-        """One root a group; its payload is the tuple of the group's slots, which all stand at the same start."""
+        """One root a group; its payload is the tuple of the group's slots, which all stand at the same
+        start.
+        """
         groups: dict[int, list[Branch]] = defaultdict(list)
         for branch in self.es_manager.roots():
             groups[branch.cache["group_id"]].append(branch)
@@ -210,7 +222,9 @@ class SearchRollout:
         return root.payload[0].cache["tag"]
 
     def _rng(self, root: Node) -> np.random.Generator:
-        """Draws of one group in one rollout: a function of the run and of the group's seed, not of the batch."""
+        """Draws of one group in one rollout: a function of the run and of the group's seed, not of the
+        batch.
+        """
         return np.random.default_rng([self.es_manager.run_seed, root.payload[0].status.seed])
 
 
