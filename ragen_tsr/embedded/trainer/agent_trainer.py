@@ -276,7 +276,7 @@ class RayAgentTrainer(RayPPOTrainer):
     # --- validation
 
     def _validate(self) -> dict[str, Any]:
-        """Play the validation rooms: the environments' metrics as `val-env/*`, rewards as verl's `val-core/*`."""
+        """Play the validation rooms: environment metrics as `val-env/*`, rewards as verl's `val-core/*`."""
         settings = self.config.actor_rollout_ref.rollout.val_kwargs
         env_metrics: dict[str, list] = defaultdict(list)
         texts: list[str] = []

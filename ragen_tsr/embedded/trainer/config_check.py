@@ -189,11 +189,12 @@ def _validate_checkpoints(config: DictConfig) -> None:
         if OmegaConf.select(config, key) is not None:
             _whole(config, key, MIN_CHECKPOINTS)
     mode = _one_of(config, "trainer.resume_mode", RESUME_MODES)
-    latest = CheckpointFolder(Path(config.trainer.default_local_dir), keep=None).latest()
+    folder = Path(config.trainer.default_local_dir)
+    latest = CheckpointFolder(folder, keep=None).latest()
     if mode == "disable" and latest is not None:
         raise ValueError(
-            f"trainer.resume_mode=disable, but trainer.default_local_dir={config.trainer.default_local_dir} "
-            f"has a checkpoint of step {latest}; allowed: resume_mode=auto to go on from it, or another folder"
+            f"trainer.resume_mode=disable, but trainer.default_local_dir={folder} has a checkpoint of step "
+            f"{latest}; allowed: resume_mode=auto to go on from it, or another folder"
         )
     if mode == "resume_path":
         path = str(_required(config, "trainer.resume_from_path"))

@@ -1,7 +1,7 @@
 """The global random generators of a process: Python's, numpy's and torch's (CPU).
 
-Nothing in a run should hang on them, but libraries draw from them; so they are saved with a checkpoint. Seeding
-is `platform.seeding`'s.
+Nothing in a run should hang on them, but libraries draw from them; so they are saved with a checkpoint.
+Seeding is `platform.seeding`'s.
 """
 
 from __future__ import annotations
