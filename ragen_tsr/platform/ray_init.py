@@ -76,7 +76,7 @@ def ray_init_kwargs(config: DictConfig) -> dict[str, Any]:
     asked = {key: value for key, value in asked.items() if value is not None}
     runtime = asked.pop("runtime_env", None) or {}
     runtime["env_vars"] = {**worker_environment(config), **(runtime.get("env_vars") or {})}
-    kwargs: dict[str, Any] = {"runtime_env": runtime, "include_dashboard": False, "configure_logging": True}
+    kwargs: dict[str, Any] = {"runtime_env": runtime, "include_dashboard": False, "log_to_driver": False, "logging_level": "warning"}
     if not has_accelerator():
         ranks = ranks_of(config)
         kwargs |= {
