@@ -114,7 +114,7 @@ class SnapshotExactness:
             report_multiple_bugs=False,
         )
         @given(seed=seed, before=line, branch=line, after=line, elsewhere=st.none() | seed)
-        def property_holds(seed, before, branch, after, elsewhere) -> None:  # type: ignore[no-untyped-def]
+        def property_holds(seed, before, branch, after, elsewhere) -> None:
             self.check_one(seed, before, branch, after, elsewhere)
 
         property_holds()
@@ -127,7 +127,7 @@ class SnapshotExactness:
         after: Sequence[Any],
         elsewhere: int | None,
     ) -> None:
-        """One branch: ``before``, save, ``branch`` (from another episode if ``elsewhere``), restore, ``after``."""
+        """One case: ``before``, save, ``branch`` (in episode ``elsewhere`` if given), restore, ``after``."""
         untouched, env = self.make_env(), self.make_env()
         untouched.reset(seed=seed)
         self.play(untouched, before)
@@ -147,8 +147,10 @@ class SnapshotExactness:
             snapshotter.restore(target, snapshot)
             if snapshotter.mergeable:
                 again = snapshotter.save(target)
-                assert again == snapshot, f"restored into {place}: saving again gives {again!r}, not {snapshot!r}"
-                assert hash(again) == hash(snapshot), f"restored into {place}: equal snapshots hash unequally"
+                assert again == snapshot, (
+                    f"restored into {place}: saved again it is {again!r}, not {snapshot!r}"
+                )
+                assert hash(again) == hash(snapshot), f"restored into {place}: the hash changed"
             difference = first_difference(expected, self.play(target, after))
             assert not difference, f"restored into {place}: {difference}"
 

@@ -6,7 +6,7 @@ matter; when to save and restore is the search's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from .fallback import DeepCopySnapshotter
@@ -27,8 +27,8 @@ class Snapshotter(Protocol):
     """``reseed(env, entropy)``: replace the environment's noise by a stream derived from these numbers.
     ``None``: there is no noise (or, for the fallback, no known way to replace it)."""
 
-    def save(self, env: Any) -> Hashable:
-        """The state of ``env`` as an immutable value; ``env`` is left as it is."""
+    def save(self, env: Any) -> Any:
+        """The state of ``env`` as an immutable value, hashable if ``mergeable``; ``env`` is left as it is."""
 
     def restore(self, env: Any, snapshot: Any) -> None:
         """Put ``env`` into a saved state; the snapshot can be restored any number of times."""

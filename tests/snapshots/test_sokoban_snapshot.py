@@ -95,7 +95,7 @@ def test_a_snapshot_made_under_other_settings_is_refused():
     env, _ = two_envs()
     other, _ = two_envs(max_steps=7)
     env.reset(seed=3)
-    with pytest.raises(ValueError, match="max_steps=100.*max_steps=7"):
+    with pytest.raises(ValueError, match=r"max_steps=100.*max_steps=7"):
         snapshot_for(other).restore(other, snapshot_for(env).save(env))
 
 

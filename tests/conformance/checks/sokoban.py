@@ -1,7 +1,7 @@
 """Sokoban: rooms, texts, rewards and shortest paths, exactly and with the same number types.
 
-Of a seed that gives no room at the first attempt only that attempt's error is compared: what upstream does next
-depends on the process (``hash(str)``). That ours then gives a room, and always the same one, is checked too.
+Of a seed that gives no room at the first attempt only that attempt's error is compared: what upstream does
+next depends on the process (``hash(str)``). That ours then gives a room, and always the same, is checked too.
 """
 
 from __future__ import annotations
