@@ -2,13 +2,14 @@
 
     python tests/conformance/run.py --data DIR [--only NAME,...]
 
-DIR is laid out like the conformance data (``NAME.jsonl`` files, ``wording.json``, tokenizer folders). Every NAME that has a
-module ``checks/NAME.py`` is run. This file decides how cases are read, counted and reported; what a case means is left to
-its module, which defines
+DIR is laid out like the conformance data (``NAME.jsonl`` files, ``wording.json``, tokenizer folders). Every
+NAME that has a module ``checks/NAME.py`` is run. This file decides how cases are read, counted and
+reported; what a case means is left to its module, which defines
 
 * ``check(case, context) -> list[str]``: the differences found, empty if the case passes. It may raise
-  :class:`~checks.Departed` for a recorded fault that is corrected here on purpose, or :class:`~checks.NotRun` for a case
-  that needs something this project does not have yet; both are counted neither way.
+  :class:`~checks.Departed` for a recorded fault that is corrected here on purpose, or
+  :class:`~checks.NotRun` for a case that needs something this project does not have yet; both are counted
+  neither way.
 * ``DEPARTURES: dict[str, str]`` (optional): the reason for each kind of departure.
 """
 
@@ -91,13 +92,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 only if no case failed."""
     parser = argparse.ArgumentParser(description="Replay recorded behaviour of upstream RAGEN.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the recorded cases")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="file names without .jsonl, with commas")
+    parser.add_argument(
+        "--only", type=lambda text: text.split(","), help="file names without .jsonl, with commas"
+    )
     options = parser.parse_args(arguments)
     if not options.data.is_dir():
         raise SystemExit(f"--data: {options.data} is not a folder")
     context = Context(options.data.resolve())
     chosen = names(options.data, options.only)
-    for left_out in sorted({path.stem for path in options.data.glob("*.jsonl")} - set(chosen) if not options.only else []):
+    for left_out in sorted(
+        {path.stem for path in options.data.glob("*.jsonl")} - set(chosen) if not options.only else []
+    ):
         print(f"{left_out}: not run: nothing in this project to check it against yet")
     totals = [run_file(name, context) for name in chosen]
     passed, failed = sum(p for p, _ in totals), sum(f for _, f in totals)

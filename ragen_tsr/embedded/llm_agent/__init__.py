@@ -1,5 +1,5 @@
-"""Managers between the policy and the environments, with upstream RAGEN's names, arguments and dictionary keys.
+"""Managers between policy and environments, with upstream RAGEN's names, arguments and dictionary keys.
 
-:mod:`es_manager` owns environments and the record of what happened in them, :mod:`ctx_manager` turns that record into
-tokens and back, :mod:`agent_proxy` runs a rollout with both.
+:mod:`es_manager` owns environments and the record of what happened in them, :mod:`ctx_manager` turns that
+record into tokens and back, :mod:`agent_proxy` runs a rollout with both.
 """

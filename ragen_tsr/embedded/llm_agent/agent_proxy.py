@@ -1,7 +1,7 @@
 """A rollout: the policy and the environments take turns until every episode is over.
 
-Decides the order of calls and what the worker is told about where a rollout stands. Prompts and training rows are
-:mod:`ctx_manager`'s, turns :mod:`es_manager`'s, and generation is the worker group's.
+Decides the order of calls and what the worker is told about where a rollout stands. Prompts and training
+rows are :mod:`ctx_manager`'s, turns :mod:`es_manager`'s, and generation is the worker group's.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ class LLMAgentProxy:
         """Have the worker group respond to prompts.
 
         Args:
-            lm_inputs: Prompts from ``ContextManager.get_lm_inputs``; rows are added until every rank has as many, and taken
-                off the responses again. With ``meta_info["skip_generation"]`` the worker is only told of it.
+            lm_inputs: Prompts from ``ContextManager.get_lm_inputs``; rows are added until every rank has as
+                many, and taken off the responses again. With ``meta_info["skip_generation"]`` the worker is
+                only told of it.
 
         Returns:
-            The worker's ``batch`` (``responses``, and ``rollout_log_probs`` where the worker reports them) with the
-            ``meta_info`` and ``non_tensor_batch`` of ``lm_inputs``: the same objects. ``lm_inputs`` itself if skipped.
+            The worker's ``batch`` (``responses``, and ``rollout_log_probs`` where the worker reports them)
+            with the ``meta_info`` and ``non_tensor_batch`` of ``lm_inputs``: the same objects.
+            ``lm_inputs`` itself if skipped.
         """
         padded, added = pad_dataproto_to_divisor(lm_inputs, self.actor_wg.world_size)
         self._last_padded_inputs = padded
@@ -73,12 +75,14 @@ class LLMAgentProxy:
     def rollout(self, dataproto: DataProto, val: bool = False) -> DataProto:
         """Play one episode in every slot.
 
-        Each generation batch says in ``meta_info["mode"]`` where the rollout stands: ``multiturn-start``, ``-middle`` and
-        ``-end``, or ``singleturn`` where ``agent_proxy.max_turn`` is 1. If no batch was the end, because all episodes were
-        over before, one more call with ``skip_generation`` closes the rollout.
+        Each generation batch says in ``meta_info["mode"]`` where the rollout stands: ``multiturn-start``,
+        ``-middle`` and ``-end``, or ``singleturn`` where ``agent_proxy.max_turn`` is 1. If no batch was the
+        end, because all episodes were over before, one more call with ``skip_generation`` closes the
+        rollout.
 
         Args:
-            dataproto: Only its ``meta_info`` counts. That very object travels with every batch, and is changed.
+            dataproto: Only its ``meta_info`` counts. That very object travels with every batch, and is
+            changed.
             val: Play the validation environments.
 
         Returns:

@@ -1,7 +1,7 @@
 """The part of the configuration that prompts and training rows depend on, checked.
 
-Decides which values can work. What they mean is said beside each field; how they are used is left to :mod:`prompts`,
-:mod:`scores` and :mod:`ctx_manager`.
+Decides which values can work. What they mean is said beside each field; how they are used is left to
+:mod:`prompts`, :mod:`scores` and :mod:`ctx_manager`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ContextSettings:
     """Settings of a context manager; made by :meth:`from_config`."""
 
     mode: str
-    """One of :data:`MODES`: what a prompt shows of the past, and whether training has a row per episode or per turn."""
+    """One of :data:`MODES`: what a prompt shows of the past; whether training rows are episodes or turns."""
     window: int | None
     """How many turns a prompt shows in the two modes that limit it; ``None`` for all."""
     max_length: int | None
@@ -56,9 +56,9 @@ class ContextSettings:
     tag_of_slot: tuple[str, ...]
     group_size: int
     collapse_first_turn: bool
-    """Whether rollouts carry the first turn's prompt and thought (``collapse_detection.first_turn_enabled``)."""
+    """``collapse_detection.first_turn_enabled``: rollouts carry the first turn's prompt and thought."""
     collapse_all_turns: bool
-    """The same for every turn (``collapse_detection.multi_turn_enabled``)."""
+    """``collapse_detection.multi_turn_enabled``: rollouts carry every turn's."""
 
     @property
     def slots_of_tag(self) -> dict[str, int]:
@@ -113,21 +113,28 @@ def _window(value: Any) -> int | None:
     if value is None or value < 0:
         return None
     if value == 0:
-        raise ValueError("agent_proxy.max_context_window=0; allowed: -1 (all turns) or at least 1 (the present turn)")
+        raise ValueError(
+            "agent_proxy.max_context_window=0; allowed: -1 (all turns) or at least 1 (the present turn)"
+        )
     return int(value)
 
 
 def _tag_settings(config: DictConfig, tag: str) -> TagSettings:
     """What the tag says about itself, else what its environment's configuration has by default.
 
-    Of ``env_config`` only ``grid_vocab`` counts: an ``observation_format`` there does not change the instructions.
+    Of ``env_config`` only ``grid_vocab`` counts: an ``observation_format`` there does not change the
+    instructions.
     """
     if tag not in config.custom_envs:
-        raise ValueError(f"env_configs.tags has {tag!r}; custom_envs has {sorted(map(str, config.custom_envs))}")
+        raise ValueError(
+            f"env_configs.tags has {tag!r}; custom_envs has {sorted(map(str, config.custom_envs))}"
+        )
     given: Any = OmegaConf.to_container(config.custom_envs[tag], resolve=True)
     env_type = given["env_type"]
     if env_type not in REGISTERED_ENV_CONFIGS:
-        raise ValueError(f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENV_CONFIGS)}")
+        raise ValueError(
+            f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENV_CONFIGS)}"
+        )
     inside = given.get("env_config") or {}
     values = asdict(REGISTERED_ENV_CONFIGS[env_type]())
     values |= {"grid_vocab": inside["grid_vocab"]} if "grid_vocab" in inside else {}

@@ -1,15 +1,16 @@
 """Between environments and policy: histories to tokens, responses to actions, rollouts to training rows.
 
 Decides which turns a prompt or a training row shows and what a row carries, under upstream's names
-(``ragen.llm_agent.ctx_manager.ContextManager``). The parts are elsewhere: sentences in :mod:`wording`, messages in
-:mod:`prompts`, tokens in :mod:`encoding`, masks and scores in :mod:`scores`, reading responses in :mod:`parsing`.
+(``ragen.llm_agent.ctx_manager.ContextManager``). The parts are elsewhere: sentences in :mod:`wording`,
+messages in :mod:`prompts`, tokens in :mod:`encoding`, masks and scores in :mod:`scores`, reading responses
+in :mod:`parsing`.
 
 Recorded faults of upstream that are corrected here:
 
-* A row that is too long loses its oldest turns whole. Upstream also removes the state of the first turn it keeps, and may
-  remove all; in training its masks then fall on the environment's text.
-* ``grid_vocab`` inside a tag's ``env_config`` is what the prompt explains; upstream explains the default symbols while the
-  environment draws others.
+* A row that is too long loses its oldest turns whole. Upstream also removes the state of the first turn it
+  keeps, and may remove all; in training its masks then fall on the environment's text.
+* ``grid_vocab`` inside a tag's ``env_config`` is what the prompt explains; upstream explains the default
+  symbols while the environment draws others.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ class ContextManager:
     """Translates between environments and the policy.
 
     Args:
-        config: The composed configuration; reads ``wording``, ``agent_proxy``, ``es_manager``, ``custom_envs``,
-            ``enable_response_mask``, ``actor_rollout_ref.rollout`` and ``collapse_detection``.
+        config: The composed configuration; reads ``wording``, ``agent_proxy``, ``es_manager``,
+            ``custom_envs``, ``enable_response_mask``, ``actor_rollout_ref.rollout`` and
+            ``collapse_detection``.
         tokenizer: The policy's, with a chat template and a padding token.
         processor: Upstream's argument for multimodal policies; only ``None`` is supported.
         mode: ``"train"`` or ``"val"``.
@@ -50,7 +52,9 @@ class ContextManager:
         ValueError: A value cannot work, or the tokenizer's chat template is not understood.
     """
 
-    def __init__(self, config: DictConfig, tokenizer: Any, processor: None = None, mode: str = "train") -> None:
+    def __init__(
+        self, config: DictConfig, tokenizer: Any, processor: None = None, mode: str = "train"
+    ) -> None:
         if processor is not None:
             raise ValueError(f"processor={processor!r}: multimodal policies are not supported; pass None")
         self.config = config
@@ -70,9 +74,7 @@ class ContextManager:
         self._encoder = Encoder(tokenizer, self.settings.max_length)
 
     def reset_memory_managers(self) -> None:
-        """Part of upstream's interface. Nothing is remembered between rollouts here, so there is nothing to reset."""
-
-    # -------------------------------------------------------------------------------------------- policy to environment
+        """Part of upstream's interface; nothing is remembered between rollouts here."""
 
     def get_env_inputs(self, lm_outputs: DataProto) -> list[dict[str, Any]]:
         """Read responses.
@@ -82,13 +84,13 @@ class ContextManager:
                 ``non_tensor_batch["response_texts"]``; and ``non_tensor_batch["env_ids"]``. Ids may repeat.
 
         Returns:
-            For each row what ``EnvStateManager.step`` takes: ``env_id``, ``llm_raw_response`` (with the opening tag that
-            the prompt ended with), ``llm_response``, ``actions``.
+            For each row what ``EnvStateManager.step`` takes: ``env_id``, ``llm_raw_response`` (with the
+            opening tag that the prompt ended with), ``llm_response``, ``actions``.
 
         Raises:
             ValueError: An ``env_id`` is beyond the slots.
         """
-        if lm_outputs.batch is not None and "responses" in lm_outputs.batch.keys():
+        if lm_outputs.batch is not None and "responses" in lm_outputs.batch.keys():  # noqa: SIM118 (a TensorDict)
             texts = self.tokenizer.batch_decode(lm_outputs.batch["responses"], skip_special_tokens=True)
         else:
             texts = lm_outputs.non_tensor_batch["response_texts"]
@@ -106,22 +108,21 @@ class ContextManager:
     def _parse_response(self, response: str) -> tuple[str, list[str]]:
         return self._parser.parse(response)
 
-    # -------------------------------------------------------------------------------------------- environment to policy
-
     def get_lm_inputs(
         self, env_outputs: Sequence[EnvOutput], prepare_for_update: bool, include_collapse_data: bool = True
     ) -> DataProto:
         """Prompts for generation, or training rows.
 
         Args:
-            env_outputs: Rollout caches. For prompts the same slot, and the same object, may come several times.
+            env_outputs: Rollout caches. For prompts the same slot, and the same object, may come several
+            times.
             prepare_for_update: Make training rows (:meth:`formulate_rollouts`) instead of prompts.
             include_collapse_data: See :meth:`formulate_rollouts`.
 
         Returns:
-            For prompts: ``batch`` with ``input_ids``, ``attention_mask``, ``position_ids`` (rows, length), padded on the
-            left, and ``responses`` (rows, length - 1); ``non_tensor_batch`` with ``env_ids``, ``group_ids``,
-            ``messages_list``.
+            For prompts: ``batch`` with ``input_ids``, ``attention_mask``, ``position_ids`` (rows, length),
+            padded on the left, and ``responses`` (rows, length - 1); ``non_tensor_batch`` with ``env_ids``,
+            ``group_ids``, ``messages_list``.
 
         Raises:
             ValueError: An ``env_id`` is beyond the slots.
@@ -145,12 +146,14 @@ class ContextManager:
 
         Args:
             env_outputs: What ``EnvStateManager.get_rollout_states`` returned.
-            include_collapse_data: In mode ``full`` add the prompts and thoughts that ``collapse_detection`` asks for.
+            include_collapse_data: In mode ``full`` add the prompts and thoughts that ``collapse_detection``
+                asks for.
 
         Returns:
-            ``batch``: as for prompts, and ``loss_mask``, ``rm_scores``, ``original_rm_scores`` (a copy), float32
-            (rows, length - 1). ``non_tensor_batch``: as for prompts; ``episode_ids`` and ``uid`` where rows are turns;
-            ``history`` and ``metrics`` in validation. ``meta_info["metrics"]``: numbers about the rollout.
+            ``batch``: as for prompts, and ``loss_mask``, ``rm_scores``, ``original_rm_scores`` (a copy),
+            float32 (rows, length - 1). ``non_tensor_batch``: as for prompts; ``episode_ids`` and ``uid``
+            where rows are turns; ``history`` and ``metrics`` in validation. ``meta_info["metrics"]``:
+            numbers about the rollout.
         """
         return self.get_lm_inputs(
             env_outputs, prepare_for_update=True, include_collapse_data=include_collapse_data
@@ -160,8 +163,6 @@ class ContextManager:
         slots = len(self.settings.tag_of_slot)
         if unknown := sorted({env_id for env_id in env_ids if not 0 <= env_id < slots}):
             raise ValueError(f"env_id {unknown}: es_manager.{self.mode} has slots 0 to {slots - 1}")
-
-    # ---------------------------------------------------------------------------------------------------------- drafts
 
     def _prompt_draft(self, env_output: EnvOutput) -> Draft:
         history = env_output["history"]
@@ -194,8 +195,6 @@ class ContextManager:
 
         return messages
 
-    # --------------------------------------------------------------------------------------------------- training rows
-
     def _training_rows(self, env_outputs: Sequence[EnvOutput], include_collapse_data: bool) -> DataProto:
         settings = self.settings
         per_turn = settings.mode != "full"
@@ -205,7 +204,9 @@ class ContextManager:
         drafts: list[Draft] = []
         for episode, (env_output, history) in enumerate(zip(env_outputs, histories, strict=True)):
             for turns, first in self._rows_of(history):
-                drafts.append(Draft(self._messages(env_output, turns, training=True), first, max(first, len(turns) - 1)))
+                drafts.append(
+                    Draft(self._messages(env_output, turns, training=True), first, max(first, len(turns) - 1))
+                )
                 episodes.append(episode)
         encoded = self._encoder.encode(drafts, generate=False, opening="")
         input_ids = encoded.input_ids
@@ -258,25 +259,34 @@ class ContextManager:
         ]
 
     def _normalisation_group(self, env_output: EnvOutput) -> Any:
-        return {"state": env_output["group_id"], "inductive": env_output["tag"], "batch": 0}[self.settings.grouping]
+        return {"state": env_output["group_id"], "inductive": env_output["tag"], "batch": 0}[
+            self.settings.grouping
+        ]
 
     def _collapse_data(
         self, env_outputs: Sequence[EnvOutput], histories: Sequence[Sequence[Turn]]
     ) -> dict[str, np.ndarray]:
-        """What upstream's collapse detection scores: token ids of each turn's prompt and of the thought it led to."""
+        """What upstream's collapse detection reads: token ids of turns' prompts and of the thoughts."""
         settings, found = self.settings, {}
         if settings.collapse_first_turn:
-            first = [self._prompt_and_thought(o, history, 0) for o, history in zip(env_outputs, histories, strict=True)]
+            first = [
+                self._prompt_and_thought(o, history, 0)
+                for o, history in zip(env_outputs, histories, strict=True)
+            ]
             found["first_turn_prompt_ids"] = _objects([prompt for prompt, _ in first])
             found["first_turn_reasoning_ids"] = _objects([thought for _, thought in first])
         if settings.collapse_all_turns:
-            answered = [[i for i, turn in enumerate(history) if "llm_response" in turn] for history in histories]
+            answered = [
+                [i for i, turn in enumerate(history) if "llm_response" in turn] for history in histories
+            ]
             every = [
                 [pair for i in turns if (pair := self._prompt_and_thought(o, history, i))[1]]
                 for o, history, turns in zip(env_outputs, histories, answered, strict=True)
             ]
             found["all_turns_prompt_ids"] = _objects([[prompt for prompt, _ in pairs] for pairs in every])
-            found["all_turns_reasoning_ids"] = _objects([[thought for _, thought in pairs] for pairs in every])
+            found["all_turns_reasoning_ids"] = _objects(
+                [[thought for _, thought in pairs] for pairs in every]
+            )
             found["turn_counts"] = np.array([len(pairs) for pairs in every], dtype=int)
             found["turn_counts_total"] = np.array([len(turns) for turns in answered], dtype=int)
         return found

@@ -1,7 +1,8 @@
 """Messages to tokens, as batches padded on the left.
 
-Decides how much is tokenised: each distinct text once, however many rows have it (a search asks for many equal rows), and
-what is left out where a row would be too long. What the messages say is left to :mod:`prompts`.
+Decides how much is tokenised: each distinct text once, however many rows have it (a search asks for many
+equal rows), and what is left out where a row would be too long. What the messages say is left to
+:mod:`prompts`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from ragen_tsr.embedded.llm_agent.prompts import Message
 logger = logging.getLogger(__name__)
 
 _SLACK = 32
-"""Tokens that a text may at most lose when the opening tag is taken off its end (generous: the tag has one to eight)."""
+"""More tokens than a text can lose when the opening tag (at most eight characters) is taken off its end."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A row to be: its messages with the turns from ``start`` on, for any ``start`` between ``first`` and ``last``."""
+    """A row to be: its messages with the turns from any of ``first`` to ``last`` on."""
 
     messages: Callable[[int], list[Message]]
     first: int
@@ -63,8 +64,10 @@ class Encoder:
         self._tokenizer = tokenizer
         self._max_length = max_length
 
-    def encode(self, drafts: Sequence[Draft], *, generate: bool, opening: str, count_opening: bool = False) -> Encoded:
-        """Tokenise a batch, each row with as many turns as fit into the greatest length, but at least its last one.
+    def encode(
+        self, drafts: Sequence[Draft], *, generate: bool, opening: str, count_opening: bool = False
+    ) -> Encoded:
+        """Tokenise a batch, each row with as many turns as fit, but at least its last one.
 
         Args:
             drafts: The rows; the same object may stand there several times and costs nothing the second time.
@@ -98,10 +101,14 @@ class Encoder:
         distinct = list(dict.fromkeys(texts))
         if not distinct:
             return {}
-        return dict(zip(distinct, self._tokenizer(distinct, add_special_tokens=False)["input_ids"], strict=True))
+        return dict(
+            zip(distinct, self._tokenizer(distinct, add_special_tokens=False)["input_ids"], strict=True)
+        )
 
     def _render(self, conversations: list[list[Message]], generate: bool) -> list[str]:
-        return self._tokenizer.apply_chat_template(conversations, add_generation_prompt=generate, tokenize=False)
+        return self._tokenizer.apply_chat_template(
+            conversations, add_generation_prompt=generate, tokenize=False
+        )
 
     def _too_long(self, text: str, opening: str, ids: Sequence[int], uncounted: str) -> bool:
         if self._max_length is None or len(ids) <= self._max_length - _SLACK:

@@ -1,9 +1,10 @@
 """The environments of a rollout and the record of what happened in them.
 
-Decides what a turn does: which of the given actions are executed, what they cost, what is written into the record, and
-when an episode is over. It leaves the reading of responses to :mod:`ctx_manager`, the game to the environment, and the
-number of turns to :mod:`agent_proxy`. Semantics, dictionary keys and number types (``0`` and ``0.0`` differ: rewards are
-shown to the policy) are those of upstream's ``ragen.llm_agent.es_manager.EnvStateManager``.
+Decides what a turn does: which of the given actions are executed, what they cost, what is written into the
+record, and when an episode is over. It leaves the reading of responses to :mod:`ctx_manager`, the game to
+the environment, and the number of turns to :mod:`agent_proxy`. Semantics, dictionary keys and number types
+(``0`` and ``0.0`` differ: rewards are shown to the policy) are those of upstream's
+``ragen.llm_agent.es_manager.EnvStateManager``.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class EnvStatus:
 
 
 class EnvStateManager:
-    """Environments in slots: ``env_groups`` groups of ``group_size`` slots, a group's slots sharing one start.
+    """Environments in ``env_groups`` groups of ``group_size`` slots; a group's slots share one start.
 
     Args:
         config: The composed configuration; reads ``es_manager``, ``custom_envs`` and ``seed``.
@@ -59,10 +60,11 @@ class EnvStateManager:
     Attributes:
         envs: A dict per slot: ``env_id`` (its index), ``tag``, ``group_id``, ``env``, ``config``, ``status``
             (:class:`EnvStatus`), ``max_actions_per_traj``, ``parallel_friendly``, ``max_workers``.
-        rollout_cache: A dict per slot: ``env_id``, ``history``, ``group_id``, ``tag``, ``penalty``; ``None`` before the
-            first :meth:`reset`. A history has a dict per turn: ``state``, ``actions_left`` (``images`` where the state
-            is pictures; ``manager_invalid_action`` after a turn without a legal action), completed by the turn's
-            ``actions``, ``reward``, ``info``, ``llm_response`` and ``llm_raw_response``. The last entry only has the former.
+        rollout_cache: A dict per slot: ``env_id``, ``history``, ``group_id``, ``tag``, ``penalty``;
+            ``None`` before the first :meth:`reset`. A history has a dict per turn: ``state``,
+            ``actions_left`` (``images`` where the state is pictures; ``manager_invalid_action`` after a
+            turn without a legal action), completed by the turn's ``actions``, ``reward``, ``info``,
+            ``llm_response`` and ``llm_raw_response``. The last entry only has the former.
         seed_counter: How far training's seeds have moved from ``base_seed``; part of a run's state.
 
     Raises:
@@ -84,13 +86,13 @@ class EnvStateManager:
         self.rollout_cache: list[dict[str, Any]] | None = None
         self._executors: dict[str, ThreadPoolExecutor] = {}
 
-    # ------------------------------------------------------------------------------------------------- construction
-
     def _make_envs(self) -> list[dict[str, Any]]:
         tags, counts = list(self.config.env_configs.tags), list(self.config.env_configs.n_groups)
         where = f"es_manager.{self.mode}"
         if len(tags) != len(counts):
-            raise ValueError(f"{where}.env_configs: {len(tags)} tags {tags} but {len(counts)} n_groups {counts}")
+            raise ValueError(
+                f"{where}.env_configs: {len(tags)} tags {tags} but {len(counts)} n_groups {counts}"
+            )
         if sum(counts) != self.env_groups:
             raise ValueError(
                 f"{where}.env_configs.n_groups={counts} must add up to {where}.env_groups={self.env_groups}"
@@ -109,7 +111,9 @@ class EnvStateManager:
         assert isinstance(settings, dict)
         env_type = settings["env_type"]
         if env_type not in REGISTERED_ENVS:
-            raise ValueError(f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENVS)}")
+            raise ValueError(
+                f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENVS)}"
+            )
         env_config = REGISTERED_ENV_CONFIGS[env_type](**(settings.get("env_config") or {}))
         return {
             "tag": tag,
@@ -123,20 +127,19 @@ class EnvStateManager:
             "max_workers": int(settings.get("max_workers") or 1),
         }
 
-    # -------------------------------------------------------------------------------------------------------- reset
-
     def reset(self, seed: int | None = None) -> list[dict[str, Any]]:
         """Start an episode in every slot.
 
-        Group g gets seed ``s + g``, counted across tags; all slots of a group the same. ``s`` is ``seed`` if given, else
-        in training the base seed plus ``seed_counter`` (which then moves on by ``env_groups``), in validation always the
-        base seed.
+        Group g gets seed ``s + g``, counted across tags; all slots of a group the same. ``s`` is ``seed``
+        if given, else in training the base seed plus ``seed_counter`` (which then moves on by
+        ``env_groups``), in validation always the base seed.
 
         Args:
             seed: First group's seed. In training it also sets the counter, to ``seed - base_seed + 1``.
 
         Returns:
-            :attr:`rollout_cache`, new: every slot's history has one entry. These are the live dicts, not copies.
+            :attr:`rollout_cache`, new: every slot's history has one entry. These are the live dicts, not
+            copies.
         """
         first = self._first_seed(seed)
         states = self._by_tag(
@@ -174,20 +177,20 @@ class EnvStateManager:
         entry["status"] = EnvStatus(seed=seed)
         return entry["env"].render()
 
-    # --------------------------------------------------------------------------------------------------------- step
-
     def step(self, all_env_inputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Play one turn in some slots.
 
         Args:
-            all_env_inputs: In any order, at most one per slot: ``env_id``, ``actions`` (names, or whatever an environment
-                without an ``action_lookup`` takes), ``llm_response``, ``llm_raw_response``.
+            all_env_inputs: In any order, at most one per slot: ``env_id``, ``actions`` (names, or whatever
+                an environment without an ``action_lookup`` takes), ``llm_response``, ``llm_raw_response``.
 
         Returns:
-            The caches of those slots whose episode goes on, in the order of the inputs: live dicts, not copies.
+            The caches of those slots whose episode goes on, in the order of the inputs: live dicts, not
+            copies.
 
         Raises:
-            ValueError: An ``env_id`` is no slot or comes twice (the two turns would follow one another silently).
+            ValueError: An ``env_id`` is no slot or comes twice (the two turns would follow one another
+            silently).
             RuntimeError: There was no :meth:`reset`.
         """
         cache = self._live_cache()
@@ -232,8 +235,6 @@ class EnvStateManager:
         if not legal:
             history[-1]["manager_invalid_action"] = True
         return done
-
-    # ---------------------------------------------------------------------------------------------------- the result
 
     def get_rollout_states(self) -> list[dict[str, Any]]:
         """Add each slot's ``metrics`` (keys ``tag/name``) to :attr:`rollout_cache` and return it.
@@ -301,7 +302,8 @@ def _legal_actions(env: Any, given: Iterable[Any]) -> list[Any]:
 def _execute(env: Any, actions: Iterable[Any]) -> tuple[list[Any], Any, dict[str, Any], bool]:
     """Execute actions until one ends the episode: (executed, summed reward, infos merged, done).
 
-    The sum starts at the integer 0; ``info["raw_reward"]`` is the sum of what the environment reports under that name.
+    The sum starts at the integer 0; ``info["raw_reward"]`` is the sum of what the environment reports under
+    that name.
     """
     executed: list[Any] = []
     reward: Any = 0

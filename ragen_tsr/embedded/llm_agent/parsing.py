@@ -1,7 +1,7 @@
 """What a response says: the text that is kept of it, and its actions.
 
-Decides how a response is cut into thought and answer and the answer into actions. Whether an action exists is left to
-:class:`~ragen_tsr.embedded.llm_agent.es_manager.EnvStateManager`.
+Decides how a response is cut into thought and answer and the answer into actions. Whether an action exists
+is left to :class:`~ragen_tsr.embedded.llm_agent.es_manager.EnvStateManager`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class ResponseParser:
     max_actions: int
     """How many actions of a response are kept."""
     markers: tuple[str, ...]
-    """Texts of the chat template's special tokens, which are taken out of thoughts and answers like :data:`TAGS`."""
+    """Texts of the chat template's special tokens, which are taken out of thoughts and answers like
+    :data:`TAGS`.
+    """
 
     @property
     def opening(self) -> str:
@@ -37,8 +39,9 @@ class ResponseParser:
     def parse(self, response: str) -> tuple[str, list[str]]:
         """Return (the text to keep, the actions).
 
-        A response without the expected tags is kept as it is and has no actions. Of others only thought and answer are
-        kept, without tags and markers inside them; the answer as it was written unless it had too many actions.
+        A response without the expected tags is kept as it is and has no actions. Of others only thought and
+        answer are kept, without tags and markers inside them; the answer as it was written unless it had
+        too many actions.
         """
         match = (_THOUGHT_AND_ANSWER if self.enable_think else _ANSWER).search(response)
         if match is None:
@@ -61,7 +64,8 @@ class ResponseParser:
         return text.strip()
 
     def _clean(self, text: str) -> str:
-        # One after the other, stripping in between: taking one out may assemble another, which stays if its turn is over.
+        # One after the other, stripping in between: taking one out may assemble another, which stays if its
+        # turn is over.
         for mark in (*TAGS, *self.markers):
             text = text.replace(mark, "").strip()
         return text

@@ -1,7 +1,7 @@
 """The messages that a history becomes.
 
-Decides the order of what a prompt says; the sentences come from the wording (:mod:`wording`), how messages become text
-and tokens is left to the tokenizer's chat template and :mod:`encoding`.
+Decides the order of what a prompt says; the sentences come from the wording (:mod:`wording`), how messages
+become text and tokens is left to the tokenizer's chat template and :mod:`encoding`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Prompts:
     ) -> None:
         self._wording = wording
         self._format = wording["format_think" if enable_think else "format_answer"]
-        self._length = {tag: wording["length"].format(max_tokens=about.max_tokens) for tag, about in tags.items()}
+        self._length = {
+            tag: wording["length"].format(max_tokens=about.max_tokens) for tag, about in tags.items()
+        }
         self.instructions = {tag: _instruction(wording, about, action_sep) for tag, about in tags.items()}
 
     def conversation(
@@ -53,7 +55,9 @@ class Prompts:
             if "llm_response" in turn:
                 messages.append({"role": "assistant", "content": turn["llm_response"]})
             if "reward" in turn and (last_reward or index < len(turns) - 1):
-                messages.append({"role": "user", "content": self._wording["reward"].format(reward=turn["reward"])})
+                messages.append(
+                    {"role": "user", "content": self._wording["reward"].format(reward=turn["reward"])}
+                )
         return messages
 
     def told(

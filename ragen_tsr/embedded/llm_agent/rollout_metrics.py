@@ -20,11 +20,12 @@ WEBSHOP_TURN_METRICS = frozenset({"action_is_effective", "action_is_valid", "end
 
 
 def add_episode_metrics(state: dict[str, Any], status: Any) -> None:
-    """Put ``metrics`` into a slot's rollout state, and what they are made of into the last entry of its history.
+    """Put ``metrics`` into a slot's rollout state, and what they come from into its last history entry.
 
-    Numbers in the turns' ``info`` are summed over the turns that have them and divided by the number of all turns;
-    ``success`` is taken from ``status`` instead. What is not a number is left out with a warning. ``episodic_return``
-    sums ``raw_reward``, which is 0.0 for environments that do not report it: it is not the return.
+    Numbers in the turns' ``info`` are summed over the turns that have them and divided by the number of all
+    turns; ``success`` is taken from ``status`` instead. What is not a number is left out with a warning.
+    ``episodic_return`` sums ``raw_reward``, which is 0.0 for environments that do not report it: it is not
+    the return.
     """
     history, tag = state["history"], state["tag"]
     turns = history[:-1]
@@ -59,7 +60,7 @@ def _append_number(values: list[float], name: str, value: Any, tag: str) -> None
 
 
 def add_group_metrics(states: Sequence[dict[str, Any]], group_size: int) -> None:
-    """Add ``tag/pass@<group_size>`` to every slot's metrics: 1.0 if any slot of its group succeeded, else 0.0."""
+    """Add ``tag/pass@<group_size>`` to every slot: 1.0 if any slot of its group succeeded, else 0.0."""
     passed: dict[Any, bool] = defaultdict(bool)
     for state in states:
         passed[state["group_id"]] |= bool(state["metrics"][f"{state['tag']}/success"])
@@ -74,12 +75,13 @@ def batch_metrics(
 
     Args:
         states: Rollout states with ``metrics``.
-        slots_of_tag: How many slots each tag has (groups x group size): what sums are divided by, whatever was given.
+        slots_of_tag: How many slots each tag has (groups x group size): what sums are divided by, whatever
+            was given.
         response_length: Mean number of tokens in the responses of a row; becomes ``response_length``.
 
     Returns:
-        Every metric summed over the states and divided by its tag's slots; under ``tag/non-zero/name`` the mean of the
-        values that are not 0, if there are any; ``charts/avg_episode_return``.
+        Every metric summed over the states and divided by its tag's slots; under ``tag/non-zero/name`` the
+        mean of the values that are not 0, if there are any; ``charts/avg_episode_return``.
     """
     values: dict[str, list[float]] = {}
     for state in states:

@@ -1,8 +1,9 @@
 """Which tokens are trained on, and where rewards stand.
 
-Decides masks and scores of training rows from their tokens and the chat template's markers. Index i of a mask or a score
-belongs to the token ``input_ids[:, i + 1]``, the target of position i; all have ``length - 1`` columns. Rewards come from
-the histories; what is done with them is left to the rollout filter and the advantages.
+Decides masks and scores of training rows from their tokens and the chat template's markers. Index i of a
+mask or a score belongs to the token ``input_ids[:, i + 1]``, the target of position i; all have one
+column less than the tokens. Rewards come from the histories; what is done with them is left to the rollout filter and the
+advantages.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ def conversation_masks(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss and response mask of rows whose every response is trained on; float32 (rows, length - 1).
 
-    Messages are counted by their opening marker: 1 system, 2 user, 3 assistant, ... As upstream has it, the mask is not
-    shifted by one: a turn's targets are what follows its own opening marker, up to and with the next message's.
+    Messages are counted by their opening marker: 1 system, 2 user, 3 assistant, ... As upstream has it, the
+    mask is not shifted by one: a turn's targets are what follows its own opening marker, up to and with the
+    next message's.
 
     Args:
         input_ids: (rows, length), padded on the left.
@@ -66,7 +68,8 @@ def turn_scores(
             at = torch.nonzero(ends[row] & (message[row] == 3 + 2 * turn)).flatten()
             if len(at) > 1:
                 raise RuntimeError(
-                    f"row {row}, turn {turn + 1}: the response has {len(at)} markers {chat.end!r}; a turn's reward needs one"
+                    f"row {row}, turn {turn + 1}: the response has {len(at)} markers {chat.end!r}; "
+                    f"a turn's reward needs one"
                 )
             if len(at) == 1:
                 scores[row, int(at) + chat.tokens_after_end] = reward
@@ -89,8 +92,9 @@ def normalised_returns(
         returns: Sum of each episode's rewards.
         penalties: What is added before normalising.
         groups: Which episodes belong together. If every episode is a group of its own, nothing is normalised.
-        method: ``identity``; ``mean``: subtract the group's; ``mean_std``: also divide by the sample standard deviation
-            plus 1e-6, or 0 where that is not above 1e-6; ``asym_clip``: the same, clamped to [-1, 3].
+        method: ``identity``; ``mean``: subtract the group's; ``mean_std``: also divide by the sample
+            standard deviation plus 1e-6, or 0 where that is not above 1e-6; ``asym_clip``: the same,
+            clamped to [-1, 3].
     """
     values = torch.tensor(returns, dtype=torch.float32) + torch.tensor(penalties, dtype=torch.float32)
     members: dict[Hashable, list[int]] = {}

@@ -49,19 +49,19 @@ REQUIRED: dict[str, frozenset[str]] = {
     "turn": frozenset({"state", "warning"}),
     "single_turn_current": frozenset({"state", "warning"}),
 }
-"""Placeholders that a sentence cannot do without: without them the policy would not see its task or the board."""
+"""Placeholders without which the policy would not see its task, the board or a warning."""
 
 
 class WordingError(ValueError):
-    """A wording has a missing, unknown or non-text key, or a sentence has a placeholder that nothing fills."""
+    """A wording has a missing, unknown or non-text key, or a placeholder that nothing fills."""
 
 
 def load_wording(source: Mapping[str, Any] | DictConfig | str | Path | None) -> dict[str, str]:
     """Return the checked wording of a configuration.
 
     Args:
-        source: the configuration's ``wording``: either the sentences themselves, or ``{path: FILE}``; or a path. A
-            file is JSON (``.json``) or YAML (``.yaml``, ``.yml``).
+        source: the configuration's ``wording``: either the sentences themselves, or ``{path: FILE}``; or a
+            path. A file is JSON (``.json``) or YAML (``.yaml``, ``.yml``).
 
     Returns:
         A sentence for every key of :data:`PLACEHOLDERS`.
@@ -71,8 +71,8 @@ def load_wording(source: Mapping[str, Any] | DictConfig | str | Path | None) -> 
     """
     if source is None:
         raise WordingError(
-            "config key 'wording' is missing: compose the Hydra group `wording` (config/wording/default.yaml), "
-            "or give {path: FILE}"
+            "config key 'wording' is missing: compose the Hydra group `wording` "
+            "(config/wording/default.yaml), or give {path: FILE}"
         )
     if isinstance(source, str | Path):
         return _checked(_read(Path(source)), str(source))
@@ -97,10 +97,12 @@ def _read(path: Path) -> Any:
 def _checked(wording: Any, where: str) -> dict[str, str]:
     if not isinstance(wording, Mapping):
         raise WordingError(f"{where}: expected a mapping of sentences, got {type(wording).__name__}")
-    missing, unknown = sorted(PLACEHOLDERS.keys() - wording.keys()), sorted(wording.keys() - PLACEHOLDERS.keys())
+    missing = sorted(PLACEHOLDERS.keys() - wording.keys())
+    unknown = sorted(wording.keys() - PLACEHOLDERS.keys())
     if missing or unknown:
         raise WordingError(
-            f"{where}: missing keys {missing}, unknown keys {unknown}; a wording has exactly {sorted(PLACEHOLDERS)}"
+            f"{where}: missing keys {missing}, unknown keys {unknown}; "
+            f"a wording has exactly {sorted(PLACEHOLDERS)}"
         )
     for key, sentence in wording.items():
         if not isinstance(sentence, str):
@@ -123,5 +125,7 @@ def _placeholders(where: str, key: str, sentence: str) -> set[str]:
         raise WordingError(f"{where}: {key}={sentence!r} is not a template: {error}") from error
     for _, name, spec, conversion in parts:
         if name is not None and (spec or conversion):
-            raise WordingError(f"{where}: {key}={sentence!r}: write the placeholder {name!r} without a format")
+            raise WordingError(
+                f"{where}: {key}={sentence!r}: write the placeholder {name!r} without a format"
+            )
     return {name for _, name, _, _ in parts if name is not None}

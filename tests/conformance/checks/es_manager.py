@@ -38,7 +38,9 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
 
 
 def manager_config(config: dict[str, Any]) -> DictConfig:
-    """A recorded ``config`` as the managers take it: JSON's string keys of ``grid_lookup`` are integers again."""
+    """A recorded ``config`` as the managers take it: JSON's string keys of ``grid_lookup`` are integers
+    again.
+    """
     tags = {
         tag: env
         | (

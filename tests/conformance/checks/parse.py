@@ -32,7 +32,8 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
         width, pad = case["padded_to"], case["pad_token_id"]
         rows = [ids + [pad] * (width - len(ids)) for ids in case["responses"]]
         outputs = DataProto.from_dict(
-            tensors={"responses": torch.tensor(rows)}, non_tensors={"env_ids": np.array(case["env_ids"], dtype=int)}
+            tensors={"responses": torch.tensor(rows)},
+            non_tensors={"env_ids": np.array(case["env_ids"], dtype=int)},
         )
     else:
         return [f"unknown kind {kind!r}"]
@@ -62,6 +63,8 @@ def _full_config(config: dict[str, Any], slots: int, context: Context) -> DictCo
             "enable_response_mask": True,
             "actor_rollout_ref": {"rollout": {"response_length": 400, "max_model_len": 3600}},
             "es_manager": {"format_penalty": -0.1, "train": groups},
-            "custom_envs": {"Any": {"env_type": "sokoban", "env_instruction": "", "max_actions_per_traj": 10}},
+            "custom_envs": {
+                "Any": {"env_type": "sokoban", "env_instruction": "", "max_actions_per_traj": 10}
+            },
         }
     )
