@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class DeepCopySnapshotter:
     """Saves any environment by deep copy."""
 
     mergeable = False
-    reseed = None
+    reseed: Callable[[Any, tuple[int, ...]], None] | None = None
 
     @classmethod
     def warned(cls, type_name: str) -> DeepCopySnapshotter:

@@ -38,6 +38,7 @@ class Geometry:
         """What up, down, left and right add to a cell's number."""
         self.labels = [f"({cell // self.stride}, {cell % self.stride})" for cell in range(self.size)]
         """Every cell as an observation names it."""
+        self._distances: dict[int, list[int]] = {}
 
     def cell(self, row: int, column: int) -> int:
         """Number of the cell at ``(row, column)``."""
@@ -47,10 +48,13 @@ class Geometry:
         """``(row, column)`` of a cell."""
         return divmod(cell, self.stride)
 
-    def manhattan(self, a: int, b: int) -> int:
-        """Distance of two cells along rows and columns."""
-        (row_a, column_a), (row_b, column_b) = self.position(a), self.position(b)
-        return abs(row_a - row_b) + abs(column_a - column_b)
+    def distances_from(self, cell: int) -> list[int]:
+        """Distance along rows and columns to every cell; each list is made once."""
+        if cell not in self._distances:
+            row, column = self.position(cell)
+            places = map(self.position, range(self.size))
+            self._distances[cell] = [abs(r - row) + abs(c - column) for r, c in places]
+        return self._distances[cell]
 
 
 @lru_cache(maxsize=64)

@@ -42,6 +42,7 @@ EXPLORATION_LIMIT = 300_000
 WANDER_STEPS = 3
 
 _DIRECTIONS = ((1, 0), (0, 1), (-1, 0), (0, -1))
+_DIRECTION_NUMBERS = range(len(_DIRECTIONS))
 _BRUSHES = (
     ((0, -1), (0, 0), (0, 1)),
     ((-1, 0), (0, 0), (1, 0)),
@@ -157,32 +158,37 @@ _generators = _Generators()
 
 
 @lru_cache(maxsize=64)
-def _brush_masks(rows: int, columns: int) -> list[list[int]]:
-    """Per cell and brush, the floors that the brush makes around the cell (never the outer walls)."""
+def _walk_tables(rows: int, columns: int) -> tuple[list[list[int]], list[list[int]]]:
+    """Of every cell: where a step in each direction leads (kept off the outer walls), and the floors that
+    each brush makes around it."""
     cells = geometry(rows, columns)
-    masks = []
+    steps, floors = [], []
     for cell in range(cells.size):
         row, column = cells.position(cell)
+        moved = [(row + down, column + right) for down, right in _DIRECTIONS]
+        steps.append([cells.cell(_inside(r, rows), _inside(c, columns)) for r, c in moved])
         painted = [[(row + r, column + c) for r, c in brush] for brush in _BRUSHES]
-        inside = [[(r, c) for r, c in p if 0 < r < rows - 1 and 0 < c < columns - 1] for p in painted]
-        masks.append([sum(cells.bits[cells.cell(r, c)] for r, c in p) for p in inside])
-    return masks
+        kept = [[(r, c) for r, c in p if 0 < r < rows - 1 and 0 < c < columns - 1] for p in painted]
+        floors.append([sum(cells.bits[cells.cell(r, c)] for r, c in p) for p in kept])
+    return steps, floors
+
+
+def _inside(index: int, length: int) -> int:
+    return max(min(index, length - 2), 1)
 
 
 def _carve(cells: Geometry, rng: random.Random) -> int:
     """Floors left by a random walk with random brushes."""
-    masks = _brush_masks(cells.rows, cells.columns)
-    last_row, last_column, stride = cells.rows - 2, cells.columns - 2, cells.stride
+    steps, floors = _walk_tables(cells.rows, cells.columns)
     choice, uniform = rng.choice, rng.random
-    down, right = choice(_DIRECTIONS)
-    row, column = rng.randint(1, cells.rows - 1), rng.randint(1, cells.columns - 1)
+    direction = choice(_DIRECTION_NUMBERS)
+    cell = cells.cell(rng.randint(1, cells.rows - 1), rng.randint(1, cells.columns - 1))
     floor = 0
     for _ in range(int(1.7 * (cells.rows + cells.columns))):
         if uniform() < TURN_PROBABILITY:
-            down, right = choice(_DIRECTIONS)
-        row = max(min(row + down, last_row), 1)
-        column = max(min(column + right, last_column), 1)
-        floor |= choice(masks[row * stride + column])
+            direction = choice(_DIRECTION_NUMBERS)
+        cell = steps[cell][direction]
+        floor |= choice(floors[cell])
     return floor
 
 
@@ -207,7 +213,7 @@ def _reverse_play(cells: Geometry, floor: int, player: int, targets: list[int], 
     best = _Pulled(player, goal, 0)
     best_score = 0
     ceiling = _highest_score(cells, floor, targets)
-    distances = [[cells.manhattan(t, cell) for cell in range(cells.size)] for t in targets]
+    distances = [cells.distances_from(t) for t in targets]
     seen: set[tuple[int, int, int]] = set()
     # player, boxes, those never pulled, cell of each box, box pulled last, its changes, distance, depth left
     stack = [(player, goal, goal, tuple(targets), -1, 0, 0, depth - 1)]
@@ -262,15 +268,13 @@ def _highest_score(cells: Geometry, floor: int, targets: list[int]) -> float:
         return float("inf")
     bits, deltas = cells.bits, cells.deltas
     reached, edge = bits[targets[0]], [targets[0]]
-    farthest = 0
     for cell in edge:
-        farthest = max(farthest, cells.manhattan(cell, targets[0]))
         for delta in deltas:
             to = bits[cell + delta]
             if floor & to and not reached & to and floor & bits[cell + 2 * delta]:
                 reached |= to
                 edge.append(cell + delta)
-    return farthest
+    return max(cells.distances_from(targets[0])[cell] for cell in edge)
 
 
 def _wander(cells: Geometry, free: int, pulled: _Pulled, rng: random.Random) -> int:
