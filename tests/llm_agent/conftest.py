@@ -1,0 +1,100 @@
+"""A scripted worker group and a small composed configuration, so that whole rollouts run without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from verl import DataProto
+
+from ragen_tsr import config as configuration
+from ragen_tsr.models.tokenizer import build_tokenizer
+
+MOVES = ("Up", "Down", "Left", "Right")
+RESPONSE_LENGTH = 48
+
+Policy = Callable[[np.random.Generator, str], str]
+"""``(row's draws, prompt text) -> response text``, which continues the prompt's ``<think>``."""
+
+
+def wanderer(draws: np.random.Generator, prompt: str) -> str:
+    """One to three random moves; now and then nonsense."""
+    if draws.random() < 0.15:
+        return "no idea"
+    moves = draws.choice(MOVES, size=draws.integers(1, 4))
+    return f"go</think><answer>{' || '.join(moves)}</answer>"
+
+
+@dataclass
+class ScriptedWorkers:
+    """Stands in for a Ray worker group: answers by a text policy, keeps what it was given and said."""
+
+    tokenizer: Any
+    policy: Policy = wanderer
+    seed: int = 0
+    world_size: int = 1
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[list[list[int]]] = field(default_factory=list)
+
+    def generate_sequences(self, prompts: DataProto) -> DataProto:
+        self.calls.append(
+            {
+                "tensors": {key: value.clone() for key, value in prompts.batch.items()},
+                "env_ids": list(prompts.non_tensor_batch["env_ids"]),
+                "meta_info": dict(prompts.meta_info),
+            }
+        )
+        if prompts.meta_info.get("skip_generation", False):
+            return prompts
+        texts = self.tokenizer.batch_decode(prompts.batch["input_ids"], skip_special_tokens=False)
+        rows = [
+            self.tokenizer.encode(
+                self.policy(np.random.default_rng([self.seed, len(self.calls), row]), text) + "<|im_end|>",
+                add_special_tokens=False,
+            )
+            for row, text in enumerate(texts)
+        ]
+        self.responses.append(rows)
+        responses = torch.full((len(rows), RESPONSE_LENGTH), self.tokenizer.pad_token_id)
+        mask = torch.zeros_like(responses)
+        for row, ids in enumerate(rows):
+            responses[row, : len(ids)] = torch.tensor(ids)
+            mask[row, : len(ids)] = 1
+        return DataProto.from_dict(
+            {
+                "responses": responses,  # (rows, RESPONSE_LENGTH)
+                "attention_mask": torch.cat([prompts.batch["attention_mask"], mask], dim=1),
+                "rollout_log_probs": torch.full(responses.shape, -0.5),
+            },
+            non_tensors=dict(prompts.non_tensor_batch),
+        )
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    words = [*MOVES, "<think>", "</think>", "<answer>", "</answer>", " || ", "no idea", "go"]
+    return build_tokenizer(words * 3, vocab_size=400, min_frequency=2, model_max_length=4096)
+
+
+@pytest.fixture
+def make_config() -> Callable[..., Any]:
+    """``make_config(method, *overrides)``: three groups of two slots on SimpleSokoban, four turns."""
+
+    def make(method: str, *overrides: str) -> Any:
+        small = ["scale=cpu", "es_manager.train.env_groups=3", "es_manager.train.group_size=2"]
+        small += ["es_manager.val.env_groups=3", "agent_proxy.max_turn=4"]
+        return configuration.compose(configuration.parse(["sokoban", method, *small, *overrides]))
+
+    return make
+
+
+@pytest.fixture
+def workers(tokenizer: Any) -> Callable[..., ScriptedWorkers]:
+    def make(policy: Policy = wanderer, seed: int = 0) -> ScriptedWorkers:
+        return ScriptedWorkers(tokenizer, policy=policy, seed=seed)
+
+    return make
