@@ -1,8 +1,8 @@
 """From a command line to the configuration of a run.
 
-Decides which words there are, which files are composed, and what follows from what (the scale from the machine, group
-counts from tags). Whether the values can work is decided by :mod:`ragen_tsr.config_checks`; the defaults stand in
-``config/``.
+Decides which words there are, which files are composed, and what follows from what (the scale from the
+machine, group counts from tags). Whether the values can work is decided by :mod:`ragen_tsr.config_checks`;
+the defaults stand in ``config/``.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def parse(arguments: Sequence[str]) -> Command:
         if argument in words:
             continue
         if key in ("env", "search"):
-            raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
+            raise ConfigError(
+                f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}"
+            )
         if key == "model" and value not in options("model"):
             argument = f"model_path={_quoted(value)}"
         overrides.append(argument)
@@ -110,7 +112,9 @@ def compose(command: Command) -> DictConfig:
     try:
         config = _compose([*groups, *overrides])
     except OverrideParseException as error:
-        raise ConfigError(f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})") from error
+        raise ConfigError(
+            f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})"
+        ) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_explain(error, groups, overrides)) from error
     derive(config)
@@ -133,7 +137,8 @@ def derive(config: DictConfig) -> None:
             if not tags or groups % len(tags):
                 raise ConfigError(
                     f"es_manager.{mode}.env_groups={groups} cannot be shared out evenly among "
-                    f"es_manager.{mode}.env_configs.tags={list(tags)}: set es_manager.{mode}.env_configs.n_groups"
+                    f"es_manager.{mode}.env_configs.tags={list(tags)}: "
+                    f"set es_manager.{mode}.env_configs.n_groups"
                 )
             manager.env_configs.n_groups = [groups // len(tags)] * len(tags)
     with open_dict(config):
@@ -158,7 +163,9 @@ def _quoted(value: str) -> str:
 def _check_group(override: str) -> None:
     key, _, value = override.partition("=")
     if key in GROUPS and value not in options(key):
-        raise ConfigError(f"{override}: {key} must be one of {', '.join(options(key))}{_suggestion(value, options(key))}")
+        raise ConfigError(
+            f"{override}: {key} must be one of {', '.join(options(key))}{_suggestion(value, options(key))}"
+        )
 
 
 def _explain(error: Exception, groups: list[str], overrides: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Refuses a configuration that cannot work, before a model is built or a process started.
 
-Collects what every part of the package refuses in its own keys (search, scorers, environments, prompts, trainer) and adds
-what no part sees alone: seeds, lengths, and whether this machine has what the configuration asks for. All faults
-are reported at once.
+Collects what every part of the package refuses in its own keys (search, scorers, environments, prompts,
+trainer) and adds what no part sees alone: seeds, lengths, and whether this machine has what the configuration
+asks for. All faults are reported at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,17 @@ from ragen_tsr.embedded.trainer.config_check import validate as validate_trainin
 
 NOISE = ("upstream", "independent", "common")
 LOSS_AGGREGATIONS = ("token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
-LOGGERS = ("console", "tensorboard", "wandb", "mlflow", "swanlab", "vemlp_wandb", "clearml", "trackio", "file")
+LOGGERS = (
+    "console",
+    "tensorboard",
+    "wandb",
+    "mlflow",
+    "swanlab",
+    "vemlp_wandb",
+    "clearml",
+    "trackio",
+    "file",
+)
 ENGINES = ("hf_cpu", "vllm")
 STRATEGIES = ("fsdp", "fsdp2")
 LARGEST_SEED = 2**32 - 1
@@ -103,7 +113,11 @@ def _numbers(config: DictConfig) -> Iterator[str]:
         value = OmegaConf.select(config, key)
         if type(value) is not int or value < least:
             yield f"{key}={value!r}: must be an integer >= {least}"
-    positive = ["actor_rollout_ref.rollout.temperature", "actor_rollout_ref.actor.optim.lr", "critic.optim.lr"]
+    positive = [
+        "actor_rollout_ref.rollout.temperature",
+        "actor_rollout_ref.actor.optim.lr",
+        "critic.optim.lr",
+    ]
     if config.actor_rollout_ref.rollout.val_kwargs.do_sample:
         positive.append("actor_rollout_ref.rollout.val_kwargs.temperature")
     for key in positive:
@@ -123,7 +137,7 @@ def _seeds(config: DictConfig) -> Iterator[str]:
         groups = config.es_manager[mode].env_groups
         if type(first) is not int or first < 0 or first + count * groups - 1 > LARGEST_SEED:
             yield (
-                f"seed.{mode}={first!r}: must be an integer from 0 that leaves room for {count * groups} seeds "
+                f"seed.{mode}={first!r}: must be an integer >= 0 with room for {count * groups} seeds "
                 f"up to {LARGEST_SEED}"
             )
 
@@ -204,7 +218,7 @@ def _machine(config: DictConfig, accelerators: int | None) -> Iterator[str]:
         if accelerators is None:
             yield "actor_rollout_ref.rollout.name='vllm' needs a GPU, and none was found; use scale=cpu"
         elif importlib.util.find_spec("vllm") is None:
-            yield "actor_rollout_ref.rollout.name='vllm': vllm is not installed; see config/constraints/gpu.txt"
+            yield "actor_rollout_ref.rollout.name='vllm' is not installed; see config/constraints/gpu.txt"
     if accelerators is not None and ranks > accelerators:
         yield f"trainer.n_gpus_per_node={ranks}: this machine has {accelerators}"
     visible = config.system.CUDA_VISIBLE_DEVICES

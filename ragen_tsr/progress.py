@@ -1,7 +1,7 @@
 """Shows a person how a run is going: step, phase, tokens per second, success, time left.
 
-On a terminal a live line stands below what was printed; elsewhere only plain lines are printed, one a step. Implements the
-trainer's ``Progress``; which metric is which is left to :mod:`ragen_tsr.report.metrics`.
+On a terminal a live line stands below what was printed; elsewhere only plain lines are printed, one a step.
+Implements the trainer's ``Progress``; which metric is which is left to :mod:`ragen_tsr.report.metrics`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws the curves of a run as SVG text; which curves there are is decided by :mod:`ragen_tsr.report.page`."""
+"""Draws the curves of a run as SVG; which curves there are is decided by :mod:`ragen_tsr.report.page`."""
 
 from __future__ import annotations
 
@@ -75,7 +75,11 @@ def svg(chart: Chart) -> str:
         axes.set_xlabel("step")
         if len(chart.drawn) > 1:
             figure.legend(
-                loc="outside upper left", ncols=min(4, len(chart.drawn)), frameon=False, fontsize=9, handlelength=1.4
+                loc="outside upper left",
+                ncols=min(4, len(chart.drawn)),
+                frameon=False,
+                fontsize=9,
+                handlelength=1.4,
             )
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})

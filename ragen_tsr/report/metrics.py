@@ -1,7 +1,7 @@
 """What the figures of a run folder mean: the one place that knows the names of metrics.
 
-A *quantity* (success, return, turns) has one name here and may come from several metrics, one a task tag. How quantities are
-drawn or printed is left to the page and to the progress display.
+A *quantity* (success, return, turns) has one name here and may come from several metrics, one a task tag. How
+quantities are drawn or printed is left to the page and to the progress display.
 """
 
 from __future__ import annotations

@@ -1,0 +1,97 @@
+"""The folder that a run leaves: its name, its files, and what a later run needs to go on from it.
+
+Metrics, checkpoints and recorded searches are written by the trainer; the summary and the report by
+:mod:`ragen_tsr.report`.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ragen_tsr.config import ConfigError, derive
+from ragen_tsr.report import REPORT_FILE, write_report, write_summary
+from ragen_tsr.report.page import CONFIG_FILE
+from ragen_tsr.report.summary import METRICS_FILE
+
+LOG_FILE = "run.log"
+
+
+class RunFolder:
+    """A run's folder.
+
+    Args:
+        path: It exists, or :meth:`create` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    @classmethod
+    def create(cls, config: DictConfig, env: str) -> RunFolder:
+        """Make ``<trainer.local_log_dir>/<env>-<search>-<time>`` and write ``config.yaml`` into it.
+
+        The configuration is changed to name the folder: ``trainer.local_log_dir``, and
+        ``trainer.experiment_name`` where that is null.
+        """
+        stem = f"{env}-{config.search.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        parent = Path(config.trainer.local_log_dir)
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in range(1000):
+            path = parent / (stem if number == 0 else f"{stem}-{number}")
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:  # another run began in the same second
+                continue
+        folder = cls(path)
+        folder.claim(config)
+        OmegaConf.save(config, folder.path / CONFIG_FILE)
+        return folder
+
+    @classmethod
+    def reopen(cls, path: Path, overrides: list[str]) -> tuple[RunFolder, DictConfig]:
+        """The folder of an earlier run and its configuration, changed by ``key=value`` overrides.
+
+        Raises:
+            ConfigError: There is no run at ``path``, or an override names a key that does not exist.
+        """
+        source = path / CONFIG_FILE
+        if not source.is_file():
+            raise ConfigError(f"resume={path}: must be a run folder, with a {CONFIG_FILE} in it")
+        config = OmegaConf.load(source)
+        assert isinstance(config, DictConfig)
+        OmegaConf.set_struct(config, True)
+        try:
+            config.merge_with_dotlist(overrides)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
+        if config.trainer.resume_mode == "disable":
+            raise ConfigError("trainer.resume_mode='disable': must be auto for a run that is resumed")
+        derive(config)
+        folder = cls(path)
+        folder.claim(config)
+        return folder, config
+
+    def claim(self, config: DictConfig) -> None:
+        """Make the configuration name this folder."""
+        config.trainer.local_log_dir = str(self.path)
+        if config.trainer.experiment_name is None:
+            config.trainer.experiment_name = self.path.name
+
+    @property
+    def log(self) -> Path:
+        """Where the libraries' own output goes."""
+        return self.path / LOG_FILE
+
+    def conclude(self, about: dict[str, Any]) -> Path | None:
+        """Write the summary, and the report if there are metrics; the path of the report."""
+        write_summary(self.path, about)
+        if not (self.path / METRICS_FILE).exists():
+            return None
+        write_report(self.path)
+        return self.path / REPORT_FILE
