@@ -1,7 +1,7 @@
 """Package metadata: what each kind of use has to install.
 
-The bounds here say what the code works with. The exact versions that were run stand in ``config/constraints/``, and
-``train.sh`` and ``tests/run.sh`` install with them.
+The bounds here say what the code works with. The exact versions that were run stand in
+``config/constraints/``, and ``train.sh`` and ``tests/run.sh`` install with them.
 """
 
 from pathlib import Path

@@ -193,7 +193,7 @@ def _search(config: DictConfig) -> Iterator[str]:
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     for tag in _used_tags(config):
         scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-        search.build(settings, group_size=config.es_manager.train.group_size, rank_by=scorer.rank_by)
+        search.build(settings, rank_by=scorer.rank_by).check(config.es_manager.train.group_size)
     yield from ()
 
 

@@ -132,7 +132,7 @@ class ProgressDisplay:
     def _line(self) -> RenderableType:
         """The live line."""
         left = self.seconds_left()
-        cells = [
+        cells: list[RenderableType] = [
             Text(f"step {min(self.step + 1, self.total_steps)}/{self.total_steps}", style="bold"),
             ProgressBar(total=self.total_steps, completed=self.step, width=24),
             Text(f"{self.phase} {time.monotonic() - self._phase_start:.0f} s", style="cyan"),

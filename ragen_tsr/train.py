@@ -162,10 +162,8 @@ def build_trainer(config: DictConfig) -> Any:
 
 
 def _check(config: DictConfig) -> None:
-    from ragen_tsr.config_checks import (  # imports torch and verl; a typo is found without
-        check,
-        check_machine,
-    )
+    # Imports torch and verl, without which a typo is found.
+    from ragen_tsr.config_checks import check, check_machine
 
     check(config)
     check_machine(config)
@@ -179,7 +177,7 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     tags = list(manager.env_configs.tags)
     scorer = scorers.resolve(settings["scorer"], config.custom_envs[tags[0]].env_type)
-    strategy = search.build(settings, group_size=manager.group_size, rank_by=scorer.rank_by)
+    strategy = search.build(settings, rank_by=scorer.rank_by)
     parameters = " ".join(
         f"{key}={value}"
         for key, value in settings.items()

@@ -21,6 +21,7 @@ def summarise(steps: Sequence[figures.Metrics], about: Mapping[str, Any]) -> dic
         steps: What :func:`ragen_tsr.report.metrics.load` returns.
         about: What metrics do not say (command, status, machine); copied.
     """
+    successes = figures.TRAIN_SUCCESS.series(steps)
     trained = [step for step in steps if figures.STEP_SECONDS.of(step) is not None]
     validation = figures.VAL_SUCCESS.series(steps)
     gradients = {
@@ -42,7 +43,7 @@ def summarise(steps: Sequence[figures.Metrics], about: Mapping[str, Any]) -> dic
         "training_seconds": sum(figures.STEP_SECONDS.of(step) or 0.0 for step in trained),
         "validation_success": {str(step): value for step, value in validation},
         "validation_success_change": validation[-1][1] - validation[0][1] if len(validation) > 1 else None,
-        "train_success_last": (figures.TRAIN_SUCCESS.series(steps) or [(0, None)])[-1][1],
+        "train_success_last": successes[-1][1] if successes else None,
         "updates_with_gradient": {
             role: sum(norm > 0 for _, norm in series) for role, series in gradients.items()
         },
