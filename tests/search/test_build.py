@@ -1,5 +1,7 @@
 """From configuration to strategy: what is built, and how everything else is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
@@ -9,6 +11,14 @@ from ragen_tsr.search import STRATEGIES, Beam, BestOfN, Lookahead, Mixed, Node, 
 BEAM = {"name": "beam", "M": 4, "B": 2, "rank_by": None, "invalid": "last", "scorer": None, "at_val": False}
 LOOKAHEAD = {**BEAM, "name": "lookahead", "D": 2, "inner": None}
 BEST = {"name": "best_of_n", "N": 28, "invalid": "last"}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_configuration_files_give_every_field(name):
+    config = OmegaConf.load(Path(__file__).parents[2] / "config" / "search" / f"{name}.yaml")
+    if name == "best_of_n":
+        config.N = 28  # in the file it follows the group size, which another file gives
+    assert isinstance(build(config, rank_by="last"), STRATEGIES[name])
 
 
 def test_builds_each_strategy():

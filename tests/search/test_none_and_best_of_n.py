@@ -18,7 +18,7 @@ FORKED = Written(
         (3, 0): Turn(reward=2),
     }
 )
-"""Four trajectories: a failure of return 9, a live one of return 1 (and score 8), a success of return -5, a live one
+"""A failure of return 9, a live one of return 1 (and score 8), a success of return -5, a live one
 of return 2."""
 
 
