@@ -187,6 +187,7 @@ class RayAgentTrainer(RayPPOTrainer):
             with self._phase("update_actor"):
                 self._update(self.actor_rollout_wg.update_actor, batch)
         self.metrics.update(compute_data_metrics(batch=batch, use_critic=self.use_critic))
+        self.metrics["perf/total_num_tokens"] = sum(batch.meta_info["global_token_num"])
         return batch
 
     # --- its phases
