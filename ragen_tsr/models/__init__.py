@@ -1,0 +1,23 @@
+"""Policies: one that needs no download, and the way from a name to a folder.
+
+Decides what `model_path` may be. Leaves building the tiny policy to `tiny` (imported on first use: it needs torch).
+"""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+TINY = "tiny"
+
+
+def resolve_model(name: str, config: DictConfig | None = None) -> str:
+    """What to load for `model_path`: the built folder for ``tiny``; any other path or Hugging Face id as it is.
+
+    Args:
+        config: the run's configuration, whose prompts the tiny policy is to understand; the defaults if None.
+    """
+    if name != TINY:
+        return name
+    from ragen_tsr.models.tiny import ensure_tiny
+
+    return str(ensure_tiny(config))

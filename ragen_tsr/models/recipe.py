@@ -1,0 +1,94 @@
+"""What the tiny policy is made of: every constant that decides its weights.
+
+Decides sizes, amounts and rates; each is a field, so that a changed recipe is another model under
+another name (`cache`). Leaves to others what is done with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Raised by hand when code that shapes the weights changes its meaning while no constant does.
+CODE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TokenizerRecipe:
+    """See `tokenizer.build_tokenizer`."""
+
+    vocab_size: int = 2048
+    """Upper bound; what the prompts give is far less."""
+    min_frequency: int = 8
+    model_max_length: int = 4096
+    episodes: int = 192
+    """Episodes of random play whose texts it is trained on."""
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """Sizes of a Qwen2 model; embeddings are tied."""
+
+    hidden_size: int = 64
+    intermediate_size: int = 192
+    layers: int = 4
+    heads: int = 4
+    max_positions: int = 4096
+    rope_theta: float = 10_000.0
+    initializer_range: float = 0.02
+
+
+@dataclass(frozen=True)
+class PlayRecipe:
+    """How demonstrations are played.
+
+    A turn is either the solver's (the next actions of a shortest path) or random (each action uniform), and its
+    thought says which. So reinforcement finds both something to choose and something to get better at.
+    """
+
+    tag: str = "SimpleSokoban"
+    first_seed: int = 2_000_000_000
+    """First room. Far from the seeds of training and validation runs."""
+    thought_solver: str = "solve"
+    thought_random: str = "try"
+    min_actions: int = 2
+    max_actions: int = 3
+    """Actions of a turn: uniform between the two, but never more than are left or than the solver needs."""
+
+
+@dataclass(frozen=True)
+class StageRecipe:
+    """One stage of supervised fine-tuning."""
+
+    samples: int
+    batch: int
+    steps: int
+    solver_share: float
+    """Share of turns played by the solver (where the room can still be solved)."""
+    matrix_rate: float
+    other_rate: float
+    """Peak learning rates of weight matrices (orthogonalised momentum) and of everything else (AdamW)."""
+    warmup: int = 20
+    """Steps of linear warm-up; after it the rate falls linearly to zero."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole recipe."""
+
+    seed: int = 0
+    tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    play: PlayRecipe = field(default_factory=PlayRecipe)
+    segments: StageRecipe = field(
+        default_factory=lambda: StageRecipe(
+            samples=48_000, batch=128, steps=375, solver_share=0.9, matrix_rate=0.04, other_rate=4e-3
+        )
+    )
+    """Board to answer: what a prompt ends with, from the board on."""
+    chats: StageRecipe = field(
+        default_factory=lambda: StageRecipe(
+            samples=2_400, batch=32, steps=75, solver_share=0.3, matrix_rate=0.01, other_rate=1e-3
+        )
+    )
+    """Whole episodes as the context manager renders them."""
+    measured_rooms: int = 256

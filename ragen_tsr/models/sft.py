@@ -1,0 +1,179 @@
+"""Supervised fine-tuning of the tiny policy.
+
+Decides how demonstrations become rows of tokens, which tokens are learnt (the policy's own), and the two stages' loop.
+Leaves amounts and rates to `recipe`, demonstrations to `demonstrations`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from omegaconf import DictConfig
+from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
+
+from ragen_tsr.models.demonstrations import (
+    Demonstrator,
+    demonstration_config,
+    play_chats,
+    prompt_tails,
+    walk,
+)
+from ragen_tsr.models.optimizer import Muon
+from ragen_tsr.models.recipe import ModelRecipe, Recipe, StageRecipe
+from ragen_tsr.models.tokenizer import TURN_END, TURN_START
+
+Progress = Callable[[str, int, int, float], None]
+"""Told after every step: stage, steps done, steps in all, loss."""
+
+#: Chats are played in this many slots at once.
+_SLOTS = 64
+#: Random walks through a room, from which board-to-answer segments start.
+_STATES_PER_ROOM, _WALK = 12, 30
+#: Actions that may be left in a segment's prompt; an episode has ten.
+_MOST_LEFT = 10
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Row:
+    """Tokens, and which of them are learnt."""
+
+    tokens: tuple[int, ...]
+    learnt: tuple[bool, ...]
+
+
+def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
+    """An untrained model for `tokenizer`; its weights come from torch's global generator."""
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=recipe.hidden_size,
+        intermediate_size=recipe.intermediate_size,
+        num_hidden_layers=recipe.layers,
+        num_attention_heads=recipe.heads,
+        num_key_value_heads=recipe.heads,
+        max_position_embeddings=recipe.max_positions,
+        rope_theta=recipe.rope_theta,
+        initializer_range=recipe.initializer_range,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def segment_rows(
+    config: DictConfig, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rng: random.Random
+) -> Iterator[Row]:
+    """Board to answer: the end of a prompt, from the line break before the board on, and one demonstrated response."""
+    config = demonstration_config(config, recipe.play, groups=1)
+    tails = prompt_tails(config, tokenizer, _MOST_LEFT)
+    demonstrator = Demonstrator(recipe.play, config, recipe.segments.solver_share, rng)
+    positions = walk(config, recipe.play, rng, _STATES_PER_ROOM, _WALK)
+    while batch := list(islice(positions, 1024)):
+        left = [rng.randint(1, _MOST_LEFT) for _ in batch]
+        prompts = [f"\n{position.text}{tails[n]}" for position, n in zip(batch, left, strict=True)]
+        replies = [
+            demonstrator.turn(position.room, position.state, n) + TURN_END
+            for position, n in zip(batch, left, strict=True)
+        ]
+        for prompt, reply in zip(
+            tokenizer(prompts)["input_ids"], tokenizer(replies)["input_ids"], strict=True
+        ):
+            yield Row((*prompt, *reply), (False,) * len(prompt) + (True,) * len(reply))
+
+
+def chat_rows(
+    config: DictConfig, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rng: random.Random
+) -> Iterator[Row]:
+    """Whole episodes as the context manager renders them; every response in them is learnt."""
+    config = demonstration_config(config, recipe.play, groups=_SLOTS)
+    demonstrator = Demonstrator(recipe.play, config, recipe.chats.solver_share, rng)
+    opening = "<think>" if config.agent_proxy.enable_think else "<answer>"
+    header = tuple(tokenizer(f"{TURN_START}assistant\n{opening}")["input_ids"])
+    rounds = -(-recipe.chats.samples // _SLOTS)
+    for chat in play_chats(config, tokenizer, demonstrator, rounds):
+        tokens = (*chat.prompt, *chat.response)
+        yield Row(tokens, learnt_tokens(tokens, header, tokenizer.eos_token_id))
+
+
+def learnt_tokens(tokens: Sequence[int], header: Sequence[int], end: int) -> tuple[bool, ...]:
+    """True from behind each `header` up to and including the next `end`."""
+    learnt = [False] * len(tokens)
+    inside = False
+    for index, token in enumerate(tokens):
+        learnt[index] = inside
+        if token == end:
+            inside = False
+        elif tuple(tokens[index + 1 - len(header) : index + 1]) == tuple(header):
+            inside = True
+    return tuple(learnt)
+
+
+def train_stage(
+    model: Qwen2ForCausalLM, name: str, rows: Iterable[Row], stage: StageRecipe, seed: int, progress: Progress
+) -> None:
+    """Run one stage: shuffled epochs over `rows` until its steps are done.
+
+    Raises:
+        ValueError: there are fewer rows than one batch needs.
+    """
+    data = list(islice(rows, stage.samples))
+    if len(data) < stage.batch:
+        raise ValueError(f"stage {name}: {len(data)} samples, fewer than its batch={stage.batch}")
+    optimizers = _optimizers(model, stage)
+    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    order = random.Random(seed)
+    batches = _batches(data, stage.batch, order)
+    model.train()
+    for step in range(stage.steps):
+        scale = min(1.0, (step + 1) / stage.warmup) * (1 - step / stage.steps)
+        for optimizer, rates in zip(optimizers, peaks, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * scale
+        loss = _loss(model, *next(batches))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad(set_to_none=True)
+        progress(name, step + 1, stage.steps, loss.item())
+    model.eval()
+
+
+def _optimizers(model: Qwen2ForCausalLM, stage: StageRecipe) -> list[torch.optim.Optimizer]:
+    named = list(model.named_parameters())
+    matrices = [weight for name, weight in named if weight.ndim == 2 and "embed_tokens" not in name]
+    others = [weight for name, weight in named if weight.ndim != 2 or "embed_tokens" in name]
+    return [
+        Muon(matrices, lr=stage.matrix_rate),
+        torch.optim.AdamW(others, lr=stage.other_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def _batches(data: list[Row], size: int, order: random.Random) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Token ids and labels, ``[size, longest]`` each, padded on the right: causal attention never looks there."""
+    while True:
+        order.shuffle(data)
+        for start in range(0, len(data) - size + 1, size):
+            rows = data[start : start + size]
+            width = max(len(row.tokens) for row in rows)
+            ids = torch.zeros(size, width, dtype=torch.long)
+            labels = torch.full((size, width), _IGNORED)
+            for index, row in enumerate(rows):
+                tokens = torch.tensor(row.tokens)
+                ids[index, : len(tokens)] = tokens
+                labels[index, : len(tokens)] = torch.where(torch.tensor(row.learnt), tokens, _IGNORED)
+            yield ids, labels
+
+
+def _loss(model: Qwen2ForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the learnt tokens; logits are computed where they are needed only."""
+    targets = labels[:, 1:]
+    asked = targets != _IGNORED
+    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1][asked]
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden), targets[asked])

@@ -1,0 +1,224 @@
+"""The policy without a download: what it is called, how it is built, and the command that builds it.
+
+    python -m ragen_tsr.models.tiny [--force] [--check]
+
+Decides the name (a hash of everything that determines the weights), the order of the building steps and what the
+folder holds. Leaves the steps themselves to `tokenizer`, `sft` and `measure`, and the constants to `recipe`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+
+from ragen_tsr.config import Command, compose
+from ragen_tsr.models import cache, demonstrations, optimizer, sft, solver, tokenizer
+from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats
+from ragen_tsr.models.measure import Score, measure
+from ragen_tsr.models.recipe import CODE_VERSION, Recipe
+
+logger = logging.getLogger(__name__)
+
+FAMILY = "qwen-tsr-tiny"
+"""Beginning of the folder's name; upstream RAGEN looks for a family name ("qwen") in a model's path."""
+THREADS = 2
+"""Threads of a build, so that its bytes do not depend on how many cores a machine has beyond two."""
+_BUILD_CODE = (demonstrations, optimizer, sft, solver, tokenizer)
+_MEASURED = {"training": 1.0, "validation": 0.5}
+"""Temperatures at which the policy is measured: those of training and of validation rollouts."""
+_MEASURE_FIRST_SEED = 1_000_000_000
+_RESPONSE_TOKENS = 48
+
+
+def default_config() -> DictConfig:
+    """The project's own configuration of a Sokoban run on a CPU, which the prompts are rendered from."""
+    return compose(Command("sokoban", "none", ("scale=cpu", "model=tiny")))
+
+
+def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, force: bool = False) -> Path:
+    """The folder of the tiny policy, built on first use (some minutes on two cores).
+
+    Args:
+        config: whose prompts it is to understand; the project's defaults if None. Another wording is another model.
+        recipe: another recipe is another model, too.
+        force: build it anew even if it is there.
+    """
+    recipe = recipe or Recipe()
+    config = config if config is not None else default_config()
+    target = cache.cache_folder() / model_name(config, recipe)
+    return cache.build_once(target, lambda folder: _build(folder, config, recipe), force)
+
+
+def model_name(config: DictConfig, recipe: Recipe) -> str:
+    """``qwen-tsr-tiny-<hash>`` of the recipe, of the code that applies it, and of what prompts and episodes look like."""
+    blank = tokenizer.build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length)
+    probes = [blank.decode((*chat.prompt, *chat.response)) for chat in _probes(config, blank, recipe)]
+    code = [_meaning(Path(module.__file__ or "")) for module in _BUILD_CODE]
+    everything = json.dumps([CODE_VERSION, asdict(recipe), code, probes], sort_keys=True)
+    return f"{FAMILY}-{hashlib.sha256(everything.encode()).hexdigest()[:12]}"
+
+
+def parameters(folder: Path) -> int:
+    """Number of weights of the model in `folder`; tied ones count once."""
+    return sum(weight.numel() for weight in AutoModelForCausalLM.from_pretrained(folder).parameters())
+
+
+def check(folder: Path, config: DictConfig, recipe: Recipe) -> dict[str, Score]:
+    """Measure the policy in `folder` at the temperatures of training and of validation."""
+    rooms = demonstration_config(config, recipe.play, recipe.measured_rooms)
+    rooms.seed.val = _MEASURE_FIRST_SEED
+    text = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    return {
+        name: measure(
+            model, text, rooms, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed
+        )
+        for name, temperature in _MEASURED.items()
+    }
+
+
+def _probes(config: DictConfig, blank: PreTrainedTokenizerFast, recipe: Recipe) -> list[demonstrations.Chat]:
+    rng = random.Random(recipe.seed)
+    small = demonstration_config(config, recipe.play, groups=8)
+    return list(play_chats(small, blank, Demonstrator(recipe.play, small, 0.5, rng), rounds=1))
+
+
+def _meaning(source: Path) -> str:
+    """A module's code without comments and docstrings: what changes it changes what the module does."""
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _build(folder: Path, config: DictConfig, recipe: Recipe) -> None:
+    """Fill `folder` with model, tokenizer and `build.json`."""
+    started, used = time.perf_counter(), time.process_time()
+    logger.info("building the tiny policy, once, in a few minutes")
+    with _reproducible(recipe.seed), _Display() as display:
+        text = _tokenizer(config, recipe)
+        model = sft.build_model(recipe.model, text)
+        rng = random.Random(recipe.seed)
+        segments = sft.segment_rows(config, text, recipe, rng)
+        sft.train_stage(model, "segments", segments, recipe.segments, recipe.seed, display)
+        chats = sft.chat_rows(config, text, recipe, rng)
+        sft.train_stage(model, "chats", chats, recipe.chats, recipe.seed, display)
+    ends = {"eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
+    model.generation_config = GenerationConfig(do_sample=True, **ends)
+    model.save_pretrained(folder)
+    text.save_pretrained(folder)
+    record = {
+        "recipe": asdict(recipe),
+        "parameters": parameters(folder),
+        "vocabulary": len(text),
+        "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(time.process_time() - used, 1),
+    }
+    (folder / "build.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _tokenizer(config: DictConfig, recipe: Recipe) -> PreTrainedTokenizerFast:
+    about = recipe.tokenizer
+    blank = tokenizer.build_tokenizer([], 0, 1, about.model_max_length)
+    plays = demonstration_config(config, recipe.play, about.episodes)
+    demonstrator = Demonstrator(recipe.play, plays, 0.5, random.Random(recipe.seed))
+    texts = [
+        blank.decode((*chat.prompt, *chat.response))
+        for chat in play_chats(plays, blank, demonstrator, rounds=1)
+    ]
+    return tokenizer.build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length)
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Fixed threads, seed and algorithms; all put back afterwards."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(min(THREADS, len(os.sched_getaffinity(0))))
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(deterministic)
+            torch.set_num_threads(threads)
+
+
+class _Display:
+    """A bar per stage on a terminal, a log line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("tiny policy, {task.description}"), BarColumn(), TimeElapsedColumn())
+        self._bars = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Display:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, stage: str, done: int, total: int, loss: float) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total)
+        self._bars.update(self._tasks[stage], completed=done, description=f"{stage}: loss {loss:.3f}")
+        if self._bars.disable and (done == total or done % max(1, total // 8) == 0):
+            logger.info("tiny policy, %s: step %d of %d, loss %.3f", stage, done, total, loss)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ragen_tsr.models.tiny", description="Build the tiny policy."
+    )
+    parser.add_argument("--force", action="store_true", help="build it even if it is in the cache")
+    parser.add_argument("--check", action="store_true", help="measure it: valid turns and solved rooms")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False, show_level=False)]
+    )
+    config, recipe = default_config(), Recipe()
+    folder = ensure_tiny(config, recipe, options.force)
+    out = Console(soft_wrap=True, highlight=False)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+    record = json.loads((folder / "build.json").read_text(encoding="utf-8"))
+    out.print(str(folder))
+    out.print(
+        f"{record['parameters']} parameters, {record['vocabulary']} tokens, {size:.1f} MiB, "
+        f"built in {record['seconds']} s ({record['cpu_seconds']} CPU seconds)"
+    )
+    if options.check:
+        for name, score in check(folder, config, recipe).items():
+            out.print(
+                f"{name} (temperature {_MEASURED[name]}), {score.rooms} rooms: {score.valid:.1%} of turns valid, "
+                f"{score.success:.1%} solved, random turns of the same length {score.random_success:.1%}, "
+                f"{score.actions_per_turn:.2f} actions and {score.response_tokens:.1f} tokens a turn"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
