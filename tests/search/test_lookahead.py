@@ -83,6 +83,17 @@ def test_children_of_the_committed_node_count_towards_m():
     assert [(ask.node.depth, ask.samples) for ask in grower.asked[2]] == [(2, 2), (1, 1)]
 
 
+@pytest.mark.parametrize("D", [2, 3])
+def test_nothing_is_topped_up_before_the_first_turn_is_committed(D):
+    same = {(child,): Turn(1, key="a") for child in range(3)}
+    deeper = {(child, 0): Turn() for child in range(3)} | {(child, 0, 0): Turn() for child in range(3)}
+    _, grower = search(lookahead(3, D, 1), Written(same | deeper), horizon=D)
+    assert [[(ask.node.depth, ask.samples) for ask in asks] for asks in grower.asked] == [
+        [(0, 3)],
+        *([(depth, 1)] for depth in range(1, D)),
+    ]
+
+
 TOPPED_UP = {
     (0,): Turn(1),
     (0, 0): Turn(0),

@@ -64,6 +64,13 @@ def test_success_is_preferred_even_after_an_idle_turn():
     )
 
 
+def test_among_successes_only_the_score_counts():
+    finished, live = node(2, done=True, success=True), node(1, success=True)
+    assert (
+        Preference(RANK_BY["last"], "last").ranked([live, finished], np.random.default_rng(0))[0] is finished
+    )
+
+
 def test_ties_are_drawn_fairly_and_reproducibly():
     equals = [node(1) for _ in range(4)]
     prefer = Preference(RANK_BY["accumulated"], "last")

@@ -102,6 +102,8 @@ def test_calls_and_responses_equal_the_closed_formulas(data, L, horizon, seed):
         (BestOfN(N=28, invalid="last"), 5 * 28 / 16),
         (Beam(M=4, B=2, rank_by="last", invalid="last"), 4 + 4 * 8),
         (Beam(M=2, B=4, rank_by="last", invalid="last"), 2 + 4 + 3 * 8),
+        (Beam(M=1, B=3, rank_by="last", invalid="last"), 5),
+        (Beam(M=3, B=8, rank_by="last", invalid="last"), 3 + 9 + 3 * 24),
         (Lookahead(M=4, B=2, D=1, inner=None, rank_by="last", invalid="last"), 5 * 4),
         (Lookahead(M=4, B=2, D=2, inner=None, rank_by="last", invalid="last"), 4 + 8 + 3 * (4 + 2)),
         (Lookahead(M=2, B=3, D=3, inner=None, rank_by="last", invalid="last"), 2 + 6 + 18 + 2 * 27),
