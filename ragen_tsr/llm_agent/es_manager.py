@@ -87,6 +87,7 @@ class SearchEnvStateManager(backend.EnvStateManager):
         if config.env_noise not in NOISE_RULES:
             raise ValueError(f"env_noise={config.env_noise!r}; allowed: {', '.join(NOISE_RULES)}")
         self.noise = config.env_noise
+        self._check_noise()
         self.run_seed = int(config.run_seed)
 
     def env_type(self, env_id: int) -> str:
@@ -179,6 +180,17 @@ class SearchEnvStateManager(backend.EnvStateManager):
             snapshotter.reseed(entry["env"], noise_path)
         entry["status"] = _copy_status(branch.status)
         self.rollout_cache[env_id] = _copy_cache(branch.cache) | {"env_id": env_id}
+
+    def _check_noise(self) -> None:
+        """Refuse noise rules for environments whose noise nobody knows how to replace."""
+        for entry in self.envs if self.noise != "upstream" else ():
+            snapshotter = snapshot_for(entry["env"])
+            if snapshotter.reseed is None and not snapshotter.mergeable:
+                env_type = self.env_type(entry["env_id"])
+                raise ValueError(
+                    f"env_noise={self.noise!r}: environment type {env_type!r} has no registered snapshotter, "
+                    f"so its noise cannot be replaced; allowed for it: upstream"
+                )
 
     def _spawn(self, parent: Branch) -> tuple[int, ...] | None:
         """Give the next child of ``parent`` its address; returns the key of its turn's noise (None:

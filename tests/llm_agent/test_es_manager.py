@@ -169,3 +169,10 @@ def test_equality_ignores_the_response_and_nothing_else(dice):
 def test_an_unknown_noise_rule_is_refused(dice):
     with pytest.raises(ValueError, match=r"env_noise='loud'.*upstream.*independent.*common"):
         dice("loud")
+
+
+def test_noise_that_cannot_be_replaced_is_refused(dice, monkeypatch):
+    monkeypatch.delitem(registry._registered, Dice)
+    assert dice("upstream").equality_key(dice("upstream").roots()[0]) is None
+    with pytest.raises(ValueError, match=r"env_noise='common'.*'dice' has no registered snapshotter"):
+        dice("common")
