@@ -74,8 +74,8 @@ def chat_format(tokenizer: Any) -> ChatFormat:
         ids = encode(opening)
         if ids.count(start_id) != 1 or end_id in ids:
             raise ChatFormatError(
-                f"looked for {tokenizer.decode([start_id])!r} once, and {tokenizer.decode([end_id])!r} not at all, "
-                f"where a message of role {role!r} begins; found {opening!r}"
+                f"looked for {tokenizer.decode([start_id])!r} once, and not for "
+                f"{tokenizer.decode([end_id])!r}, where a message of role {role!r} begins; found {opening!r}"
             )
     if closing_ids.count(end_id) != 1 or start_id in closing_ids:
         raise ChatFormatError(

@@ -63,6 +63,7 @@ class Encoder:
             raise ValueError("the tokenizer has no padding token; set tokenizer.pad_token")
         self._tokenizer = tokenizer
         self._max_length = max_length
+        self._warned = False
 
     def encode(
         self, drafts: Sequence[Draft], *, generate: bool, opening: str, count_opening: bool = False
@@ -127,11 +128,14 @@ class Encoder:
             length = len(self._count(text + counted))
             if length <= self._max_length:
                 return text, start
-        logger.warning(
-            "a turn by itself has %d tokens, more than actor_rollout_ref.rollout.max_model_len=%d",
-            length,
-            self._max_length,
-        )
+        if not self._warned:
+            logger.warning(
+                "a turn by itself has %d tokens, more than actor_rollout_ref.rollout.max_model_len=%d "
+                "(said once)",
+                length,
+                self._max_length,
+            )
+            self._warned = True
         return text, start
 
     def _pad(self, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

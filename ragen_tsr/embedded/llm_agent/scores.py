@@ -2,8 +2,8 @@
 
 Decides masks and scores of training rows from their tokens and the chat template's markers. Index i of a
 mask or a score belongs to the token ``input_ids[:, i + 1]``, the target of position i; all have one
-column less than the tokens. Rewards come from the histories; what is done with them is left to the rollout filter and the
-advantages.
+column less than the tokens. Rewards come from the histories; what is done with them is left to the rollout
+filter and the advantages.
 """
 
 from __future__ import annotations
