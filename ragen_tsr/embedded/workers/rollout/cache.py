@@ -2,7 +2,8 @@
 
 transformers' growing cache concatenates, so that every token copies everything before it; its static cache returns the
 whole allocation, so that every token attends to everything after it too. This one writes in place and returns a view of
-what is filled. Rows can be repeated (samples of one prompt) and dropped (sequences that ended).
+what is filled. Rows can be copied in from another cache (samples of one prompt, prefixes) and dropped (sequences that
+ended).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from transformers import PretrainedConfig
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 
@@ -22,12 +24,18 @@ class PreallocatedLayer(CacheLayerMixin):
         super().__init__()
         self.capacity = capacity
         self.length = 0
+        self.keys: torch.Tensor
+        self.values: torch.Tensor
 
     def lazy_initialization(self, key_states: torch.Tensor) -> None:
         """Allocate for the rows of the first keys that arrive."""
         rows, heads, _, size = key_states.shape
-        self.keys = key_states.new_empty(rows, heads, self.capacity, size)
-        self.values = key_states.new_empty(rows, heads, self.capacity, size)
+        self.allocate(rows, heads, size, key_states.dtype)
+
+    def allocate(self, rows: int, heads: int, size: int, dtype: torch.dtype) -> None:
+        """Allocate zeros: what is never filled is masked, but has to be finite."""
+        self.keys = torch.zeros(rows, heads, self.capacity, size, dtype=dtype)
+        self.values = torch.zeros(rows, heads, self.capacity, size, dtype=dtype)
         self.is_initialized = True
 
     def update(
@@ -36,7 +44,6 @@ class PreallocatedLayer(CacheLayerMixin):
         """Append in place; returns views of all that is filled, ``[rows, heads, length, size]``."""
         if not self.is_initialized:
             self.lazy_initialization(key_states)
-        assert self.keys is not None and self.values is not None
         end = self.length + key_states.shape[-2]
         self.keys[:, :, self.length : end] = key_states
         self.values[:, :, self.length : end] = value_states
@@ -56,47 +63,50 @@ class PreallocatedLayer(CacheLayerMixin):
         return self.capacity
 
     def select_rows(self, rows: torch.Tensor) -> None:
-        """Keep ``rows`` (int64, may repeat), in that order; what is not filled is not copied."""
-        if not self.is_initialized:
-            return
-        self.keys = self._selected(self.keys, rows)
-        self.values = self._selected(self.values, rows)
+        """Keep ``rows`` (int64), in that order; what is not filled is not copied."""
+        for name in ("keys", "values"):
+            old = getattr(self, name)
+            new = torch.zeros(len(rows), *old.shape[1:], dtype=old.dtype)
+            new[:, :, : self.length] = old[:, :, : self.length].index_select(0, rows)
+            setattr(self, name, new)
 
-    def place(self, part: PreallocatedLayer, rows: torch.Tensor, first_row: int, width: int, total_rows: int) -> None:
-        """Copy ``rows`` of ``part`` to ``first_row`` and after, right-aligned to ``width``; what is left of them is 0.
-
-        Args:
-            part: filled layer of prompts of one length, at most ``width``.
-            rows: int64, rows of ``part``, may repeat.
-            total_rows: rows to allocate when this is the first part.
-        """
-        if not self.is_initialized:
-            self.lazy_initialization(part.keys.new_empty(()).expand(total_rows, part.keys.shape[1], 1, part.keys.shape[3]))
-        last_row = first_row + len(rows)
-        for target, source in ((self.keys, part.keys), (self.values, part.values)):
-            target[first_row:last_row, :, : width - part.length] = 0
-            target[first_row:last_row, :, width - part.length : width] = source[:, :, : part.length].index_select(0, rows)
-        self.length = width
-
-    def _selected(self, old: torch.Tensor | None, rows: torch.Tensor) -> torch.Tensor:
-        assert old is not None
-        new = old.new_empty(len(rows), *old.shape[1:])
-        new[:, :, : self.length] = old[:, :, : self.length].index_select(0, rows)
-        return new
+    def copy_from(
+        self, other: PreallocatedLayer, rows: torch.Tensor, source: slice, first_row: int, first_position: int
+    ) -> None:
+        """Copy the ``source`` positions of ``rows`` of ``other`` (int64, may repeat) to a place in this layer."""
+        width = source.stop - source.start
+        here = (slice(first_row, first_row + len(rows)), slice(None), slice(first_position, first_position + width))
+        self.keys[here] = other.keys[:, :, source].index_select(0, rows)
+        self.values[here] = other.values[:, :, source].index_select(0, rows)
 
 
 class PreallocatedCache(Cache):
-    """A cache of ``layers`` preallocated layers."""
+    """A cache of preallocated layers, one per layer of a model."""
 
-    def __init__(self, layers: int, capacity: int) -> None:
-        super().__init__(layers=[PreallocatedLayer(capacity) for _ in range(layers)])
+    layers: list[PreallocatedLayer]
+
+    def __init__(self, config: PretrainedConfig, rows: int, capacity: int, dtype: torch.dtype, filled: int = 0) -> None:
+        """Allocate for ``rows``; the first ``filled`` positions count as written."""
+        super().__init__(layers=[PreallocatedLayer(capacity) for _ in range(config.num_hidden_layers)])
+        heads = config.num_key_value_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        for layer in self.layers:
+            layer.allocate(rows, heads, size, dtype)
+            layer.length = filled
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes allocated."""
+        return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.layers)
 
     def select_rows(self, rows: torch.Tensor) -> None:
-        """Keep ``rows`` of every layer (int64, may repeat), in that order."""
+        """Keep ``rows`` of every layer (int64), in that order."""
         for layer in self.layers:
             layer.select_rows(rows)
 
-    def place(self, part: PreallocatedCache, rows: torch.Tensor, first_row: int, width: int, total_rows: int) -> None:
-        """Copy ``rows`` of ``part`` into every layer (:meth:`PreallocatedLayer.place`)."""
-        for layer, other in zip(self.layers, part.layers, strict=True):
-            layer.place(other, rows, first_row, width, total_rows)
+    def copy_from(
+        self, other: PreallocatedCache, rows: torch.Tensor, source: slice, first_row: int, first_position: int
+    ) -> None:
+        """:meth:`PreallocatedLayer.copy_from` for every layer."""
+        for layer, its in zip(self.layers, other.layers, strict=True):
+            layer.copy_from(its, rows, source, first_row, first_position)

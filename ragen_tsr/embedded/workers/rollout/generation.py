@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ragen_tsr.embedded.workers.rollout.cache import PreallocatedCache
+from ragen_tsr.embedded.workers.rollout.prefill import Filled, Prefixes, prefill, trunk
 from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw, log_probabilities
 
 
@@ -21,7 +22,7 @@ from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw, log_prob
 class Limits:
     """How much is computed at once. None of it changes what is sampled."""
 
-    prefill_tokens: int = 4096
+    prefill_tokens: int = 1536
     """Prompt tokens in one forward pass."""
     rows: int = 256
     """Sequences that are decoded together."""
@@ -29,6 +30,8 @@ class Limits:
     """Share of the longest prompt by which prompts decoded together may be shorter."""
     share_prompts: bool = True
     """Prefill equal prompts once."""
+    reuse_prefixes: bool = True
+    """Compute what prompts share from their beginning once, within a call and from one call to the next."""
     compact: float = 0.75
     """Ended sequences leave the batch when at most this share of it is live; 1 for at once, 0 for never."""
 
@@ -70,6 +73,7 @@ def generate(
     sampling: Sampling,
     ending: Ending,
     limits: Limits | None = None,
+    prefixes: Prefixes | None = None,
 ) -> Responses:
     """Sample one response per prompt.
 
@@ -77,6 +81,7 @@ def generate(
         model: a transformers causal language model in evaluation mode.
         prompts: token ids without padding; none empty.
         uniforms: float64 ``[rows, max_new_tokens]`` in [0, 1), the noise of each token.
+        prefixes: what earlier calls with the same weights remembered; remembers this call's prompts in turn.
 
     Raises:
         ValueError: a prompt is empty, or the noise does not fit.
@@ -93,8 +98,14 @@ def generate(
         entropies=torch.zeros(rows, length),
         lengths=torch.full((rows,), length, dtype=torch.int64),
     )
+    known = prefixes if prefixes is not None and limits.reuse_prefixes else Prefixes()
+    if limits.reuse_prefixes:
+        known = known.with_entries(trunk(model, sorted(set(prompts)), known))
+    computed: list[Filled] = []
     for bucket in _buckets(prompts, limits):
-        _generate_bucket(model, prompts, bucket, uniforms, sampling, ending, limits, out)
+        computed += _generate_bucket(model, prompts, bucket, uniforms, sampling, ending, limits, known, out)
+    if prefixes is not None and limits.reuse_prefixes:
+        prefixes.remember(computed)
     return out
 
 
@@ -113,46 +124,28 @@ def _buckets(prompts: Sequence[tuple[int, ...]], limits: Limits) -> Iterator[lis
         yield bucket
 
 
-def _chunks(prompts: Sequence[tuple[int, ...]], limits: Limits) -> Iterator[list[int]]:
-    """Prompts that are prefilled together: of one length, so that no mask is needed."""
-    chunk: list[int] = []
-    for index in range(len(prompts)):
-        width = len(prompts[index])
-        if chunk and (width != len(prompts[chunk[0]]) or (len(chunk) + 1) * width > limits.prefill_tokens):
-            yield chunk
-            chunk = []
-        chunk.append(index)
-    if chunk:
-        yield chunk
-
-
-def _prefill(
-    model: nn.Module, prompts: Sequence[tuple[int, ...]], repeats: list[int], capacity: int, limits: Limits
+def _assemble(
+    model: nn.Module, parts: Sequence[tuple[Filled, torch.Tensor]], repeats: list[int], capacity: int
 ) -> tuple[PreallocatedCache, torch.Tensor]:
-    """The filled cache and the last logits of the prompts, each repeated.
+    """One cache and the last logits of all prompts, each repeated; shorter prompts stand at the right end.
 
     Args:
-        prompts: sorted by descending length.
+        parts: what :func:`.prefill.prefill` gave for prompts sorted by descending length.
         repeats: how many rows each prompt gets.
 
     Returns:
-        the cache, filled up to the longest prompt with shorter ones at its right end, and the logits
-        ``[sum of repeats, vocabulary]``.
+        the cache, filled up to the longest prompt, and logits ``[sum of repeats, vocabulary]``.
     """
-    width = len(prompts[0])
-    layers = model.config.num_hidden_layers
-    cache = PreallocatedCache(layers, capacity)
-    logits: list[torch.Tensor] = []
+    width = len(parts[0][0].prompt)
+    cache = PreallocatedCache(model.config, sum(repeats), capacity, model.dtype, filled=width)
     first_row = 0
-    for chunk in _chunks(prompts, limits):
-        part = PreallocatedCache(layers, len(prompts[chunk[0]]))
-        ids = torch.tensor([prompts[index] for index in chunk])
-        output = model(input_ids=ids, past_key_values=part, use_cache=True, logits_to_keep=1)
-        rows = torch.repeat_interleave(torch.tensor([repeats[index] for index in chunk]))
-        cache.place(part, rows, first_row, width, sum(repeats))
-        first_row += len(rows)
-        logits.append(output.logits[:, -1].index_select(0, rows))
-    return cache, torch.cat(logits)
+    for (filled, _), count in zip(parts, repeats, strict=True):
+        length = len(filled.prompt)
+        source = slice(filled.width - length, filled.width)
+        cache.copy_from(filled.cache, torch.full((count,), filled.row), source, first_row, width - length)
+        first_row += count
+    logits = torch.stack([part for _, part in parts]).repeat_interleave(torch.tensor(repeats), dim=0)
+    return cache, logits
 
 
 def _generate_bucket(
@@ -163,12 +156,14 @@ def _generate_bucket(
     sampling: Sampling,
     ending: Ending,
     limits: Limits,
+    prefixes: Prefixes,
     out: Responses,
-) -> None:
-    """Sample the responses of the rows in ``bucket`` into ``out``."""
+) -> list[Filled]:
+    """Sample the responses of the rows in ``bucket`` into ``out``; returns its prompts' keys and values."""
     unique, repeats = _unique([prompts[row] for row in bucket], limits.share_prompts)
     width = len(unique[0])
-    cache, logits = _prefill(model, unique, repeats, width + ending.max_new_tokens, limits)
+    parts = prefill(model, unique, prefixes, limits.prefill_tokens)
+    cache, logits = _assemble(model, parts, repeats, width + ending.max_new_tokens)
     rows = torch.tensor(bucket)
     positions = torch.tensor([len(prompts[row]) for row in bucket])
     padding = width - positions
@@ -191,7 +186,7 @@ def _generate_bucket(
             live = live & ~ended
         count = int(live.sum())
         if count == 0 or step + 1 == ending.max_new_tokens:
-            return
+            break
         if count < len(live) and count <= limits.compact * len(live):
             kept = live.nonzero().squeeze(-1)
             cache.select_rows(kept)
@@ -205,6 +200,7 @@ def _generate_bucket(
             past_key_values=cache,
             use_cache=True,
         ).logits[:, -1]
+    return [filled for filled, _ in parts]
 
 
 def _unique(prompts: list[tuple[int, ...]], share: bool) -> tuple[list[tuple[int, ...]], list[int]]:
@@ -221,5 +217,5 @@ def _unique(prompts: list[tuple[int, ...]], share: bool) -> tuple[list[tuple[int
 
 
 def without_tricks(limits: Limits) -> Limits:
-    """The same limits with neither shared prompts nor compaction nor mixed lengths, for comparison."""
-    return replace(limits, share_prompts=False, compact=0.0, spread=0.0)
+    """The same limits with nothing shared and nobody leaving, for comparison."""
+    return replace(limits, share_prompts=False, reuse_prefixes=False, compact=0.0)

@@ -19,8 +19,10 @@ from verl import DataProto
 from verl.utils.torch_dtypes import PrecisionType
 from verl.workers.rollout.base import _ROLLOUT_REGISTRY, BaseRollout
 
+from ragen_tsr.embedded.workers.rollout import attention
 from ragen_tsr.embedded.workers.rollout.generation import Ending, Limits, generate
 from ragen_tsr.embedded.workers.rollout.noise import STREAMS, CallKey
+from ragen_tsr.embedded.workers.rollout.prefill import Prefixes
 from ragen_tsr.embedded.workers.rollout.sampling import Sampling
 from ragen_tsr.platform.seeding import run_seed
 
@@ -43,7 +45,7 @@ class Counters:
     @classmethod
     def new(cls) -> Counters:
         """Counters of a run that has not begun."""
-        return cls({stream: 0 for stream in STREAMS})
+        return cls(dict.fromkeys(STREAMS, 0))
 
 
 def fingerprint(weights: Iterable[tuple[str, torch.Tensor]]) -> str:
@@ -70,18 +72,21 @@ class HFCpuRollout(BaseRollout):
         self.model = AutoModelForCausalLM.from_pretrained(
             self.model_config.local_path,
             config=self.model_config.hf_config,
+            attn_implementation=_attention(self.model_config.hf_config._attn_implementation),
             torch_dtype=PrecisionType.to_dtype(self.config.dtype),
             trust_remote_code=self.model_config.trust_remote_code,
         ).eval()
         self.model.requires_grad_(False)
         self.limits = Limits(**(self.config.engine_kwargs.get(NAME) or {}))
         self.counters = Counters.new()
+        self.prefixes = Prefixes()
 
     async def resume(self, tags: list[str]) -> None:
         """Nothing to take back: memory is allocated when it is used."""
 
     async def release(self) -> None:
         """Drop what a rollout kept between its calls."""
+        self.prefixes = Prefixes()
 
     async def update_weights(self, weights: Iterable[tuple[str, torch.Tensor]], **_: Any) -> None:
         """Copy the actor's full weights into the rollout's model.
@@ -96,6 +101,7 @@ class HFCpuRollout(BaseRollout):
                 raise KeyError(f"the rollout's model has no weight {name!r}")
             own[name].copy_(weight)
             missing.discard(name)
+        self.prefixes = Prefixes()
         if missing:
             raise KeyError(f"the actor did not send the weights {sorted(missing)}")
 
@@ -136,6 +142,7 @@ class HFCpuRollout(BaseRollout):
             self._sampling(meta),
             ending,
             self.limits,
+            self.prefixes,
         )
         seen = (torch.arange(length) < result.lengths.unsqueeze(-1)).to(mask.dtype)  # [rows, R]
         positions = prompts.batch["position_ids"]
@@ -172,6 +179,14 @@ class HFCpuRollout(BaseRollout):
             top_p=float(source.top_p),
             do_sample=bool(meta.get("do_sample", source.do_sample)),
         )
+
+
+def _attention(configured: str) -> str:
+    """The engine's own form of sdpa; any other implementation as configured."""
+    if configured != "sdpa":
+        return configured
+    attention.register()
+    return attention.NAME
 
 
 def _token_set(tokens: int | Iterable[int]) -> frozenset[int]:
