@@ -9,11 +9,11 @@ the environment, and the number of turns to :mod:`agent_proxy`. Semantics, dicti
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,8 +22,6 @@ from PIL import Image
 
 from ragen_tsr.embedded.env import REGISTERED_ENV_CONFIGS, REGISTERED_ENVS
 from ragen_tsr.embedded.llm_agent.rollout_metrics import add_episode_metrics, add_group_metrics
-
-logger = logging.getLogger(__name__)
 
 VALIDATION_SEED = 123
 """Seed of validation rooms where ``seed.val`` is not given."""
@@ -142,11 +140,7 @@ class EnvStateManager:
             copies.
         """
         first = self._first_seed(seed)
-        states = self._by_tag(
-            [(entry, first + entry["group_id"]) for entry in self.envs],
-            tag_of=lambda item: item[0]["tag"],
-            function=lambda item: self._reset_slot(*item),
-        )
+        states = self._in_slots([(entry, first + entry["group_id"]) for entry in self.envs], self._reset_slot)
         self.rollout_cache = [
             {
                 "env_id": entry["env_id"],
@@ -199,10 +193,9 @@ class EnvStateManager:
             raise ValueError(f"env_id {unknown}: allowed are 0 to {len(self.envs) - 1}")
         if len(set(ids)) != len(ids):
             raise ValueError(f"env_id {sorted({i for i in ids if ids.count(i) > 1})} given twice in one step")
-        over = self._by_tag(
-            list(zip(ids, all_env_inputs, strict=True)),
-            tag_of=lambda item: self.envs[item[0]]["tag"],
-            function=lambda item: self._play(self.envs[item[0]], cache[item[0]], item[1]),
+        over = self._in_slots(
+            [(self.envs[env_id], turn) for env_id, turn in zip(ids, all_env_inputs, strict=True)],
+            lambda entry, turn: self._play(entry, cache[entry["env_id"]], turn),
         )
         return [cache[env_id] for env_id, done in zip(ids, over, strict=True) if not done]
 
@@ -264,26 +257,22 @@ class EnvStateManager:
             raise RuntimeError("there is no rollout yet: call reset() first")
         return self.rollout_cache
 
-    def _by_tag(
-        self, items: Sequence[_In], tag_of: Callable[[_In], str], function: Callable[[_In], _Out]
+    def _in_slots(
+        self, work: Sequence[tuple[dict[str, Any], _In]], function: Callable[[dict[str, Any], _In], _Out]
     ) -> list[_Out]:
-        """``function`` of every item, in order; in threads for the tags that are ``parallel_friendly``."""
+        """``function`` of every (slot's entry, item), in order; in threads for ``parallel_friendly`` tags."""
         pending: list[Callable[[], _Out]] = []
-        for item in items:
-            executor = self._executor(tag_of(item))
-            if executor is None:
-                pending.append(lambda item=item: function(item))  # type: ignore[misc]
+        for entry, item in work:
+            if entry["parallel_friendly"] and entry["max_workers"] > 1:
+                pending.append(self._executor(entry).submit(function, entry, item).result)
             else:
-                pending.append(executor.submit(function, item).result)
+                pending.append(partial(function, entry, item))
         return [result() for result in pending]
 
-    def _executor(self, tag: str) -> ThreadPoolExecutor | None:
-        settings = self.sys_config.custom_envs[tag]
-        workers = int(settings.get("max_workers") or 1)
-        if not settings.get("parallel_friendly", False) or workers < 2:
-            return None
+    def _executor(self, entry: dict[str, Any]) -> ThreadPoolExecutor:
+        tag = entry["tag"]
         if tag not in self._executors:
-            self._executors[tag] = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=f"env-{tag}")
+            self._executors[tag] = ThreadPoolExecutor(entry["max_workers"], thread_name_prefix=f"env-{tag}")
         return self._executors[tag]
 
 
