@@ -59,7 +59,7 @@ DRIVER_KEYS = {
 """RAGEN's keys inside verl's sections: the driver reads them, and verl's dataclasses refuse what they do not know."""
 
 
-def _for_verl(config: DictConfig) -> DictConfig:
+def for_verl(config: DictConfig) -> DictConfig:
     """A copy of ``actor_rollout_ref`` without RAGEN's own keys, and with RAGEN's choice of old log-probs."""
     config = copy.deepcopy(config)
     with open_dict(config):
@@ -76,7 +76,7 @@ class ActorRolloutRefWorker(VerlActorRolloutRefWorker):
 
     def __init__(self, config: DictConfig, role: str, **kwargs: Any) -> None:
         process.start(int(config.get("nccl_timeout", 600)))
-        super().__init__(_for_verl(config), role, **kwargs)
+        super().__init__(for_verl(config), role, **kwargs)
         self._awake = False
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)

@@ -1,0 +1,48 @@
+"""The rollout engine without Ray or an actor: a worker group of one, in this process, that only samples.
+
+For rollouts with fixed weights (comparisons of search methods, evaluation). Prompts, sampling and noise keys are
+the training worker's, since the engine is the same.
+"""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+from omegaconf import DictConfig
+from verl import DataProto
+from verl.utils.config import omega_conf_to_dataclass
+from verl.workers.config import HFModelConfig
+
+from ragen_tsr.embedded.workers.fsdp_workers import for_verl
+from ragen_tsr.embedded.workers.rollout.hf_cpu import HFCpuRollout
+from ragen_tsr.platform.seeding import SEED_VARIABLE
+
+
+class LocalRolloutWorkers:
+    """Generates with the model at ``config.actor_rollout_ref.model.path``, as ``RayWorkerGroup`` would.
+
+    Args:
+        config: The composed configuration with ``model_path`` resolved; ``run_seed`` keys the sampling noise.
+        tokenizer: The policy's; its end and padding tokens are used.
+    """
+
+    world_size = 1
+
+    def __init__(self, config: DictConfig, tokenizer: Any) -> None:
+        os.environ[SEED_VARIABLE] = str(config.run_seed)
+        settings = for_verl(config.actor_rollout_ref)
+        self._token_ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+        self._engine = HFCpuRollout(
+            config=omega_conf_to_dataclass(settings.rollout),
+            model_config=omega_conf_to_dataclass(settings.model, dataclass_type=HFModelConfig),
+            device_mesh={"dp": SimpleNamespace(get_local_rank=lambda: 0)},
+        )
+
+    def generate_sequences(self, prompts: DataProto) -> DataProto:
+        """One response per row; see ``HFCpuRollout.generate_sequences``. A closing call samples nothing."""
+        if prompts.meta_info.get("skip_generation", False):
+            return prompts
+        prompts.meta_info.update(self._token_ids)
+        return self._engine.generate_sequences(prompts)
