@@ -19,7 +19,6 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.logging import RichHandler
 
 from ragen_tsr.config import ConfigError, compose, parse
 from ragen_tsr.run_folder import RunFolder
@@ -118,6 +117,7 @@ def train(folder: RunFolder, config: DictConfig, console: Console) -> None:
     os.environ["TENSORBOARD_DIR"] = str(folder.path / "tensorboard")
     ray.init(**{"logging_level": logging.WARNING, **platform.ray_init_kwargs(config)})
     try:
+        OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
         trainer = build_trainer(config)
         with ProgressDisplay(console, config.trainer.total_training_steps) as display:
             trainer.progress = display
@@ -201,30 +201,40 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
     }
 
 
+class _ConsoleHandler(logging.Handler):
+    """Warnings of this package, shown above the progress line."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message."""
+        self.console.print(record.getMessage(), style="yellow", markup=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
 def _quiet_libraries(log: Path, console: Console) -> Iterator[None]:
-    """Send what libraries print and log to ``log``; this package's messages go to the console as well."""
+    """Send what libraries print and log to ``log``; this package's warnings go to the console as well."""
     with log.open("a", encoding="utf-8", buffering=1) as stream:
         to_file = logging.StreamHandler(stream)
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        to_console = RichHandler(
-            console=console, show_time=False, show_path=False, show_level=False, level=logging.INFO
-        )
-        package = logging.getLogger("ragen_tsr")
-        root = logging.getLogger()
-        before = (root.level, package.level)
-        root.addHandler(to_file)
-        package.addHandler(to_console)
-        root.setLevel(logging.INFO)
-        package.setLevel(logging.DEBUG)
+        loggers = {name: logging.getLogger(name) for name in ("", "ray", "ragen_tsr")}
+        before = {name: (list(one.handlers), one.level) for name, one in loggers.items()}
+        for one in loggers.values():
+            one.handlers.clear()  # made at import, they hold the terminal
+        loggers[""].addHandler(to_file)
+        loggers[""].setLevel(logging.INFO)
+        loggers["ray"].addHandler(to_file if not loggers["ray"].propagate else logging.NullHandler())
+        loggers["ragen_tsr"].addHandler(_ConsoleHandler(console))
+        loggers["ragen_tsr"].setLevel(logging.DEBUG)
         try:
             with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
                 yield
         finally:
-            root.removeHandler(to_file)
-            package.removeHandler(to_console)
-            root.setLevel(before[0])
-            package.setLevel(before[1])
+            for name, (handlers, level) in before.items():
+                loggers[name].handlers[:] = handlers
+                loggers[name].setLevel(level)
 
 
 if __name__ == "__main__":
