@@ -5,13 +5,14 @@
 Each method plays `slots` trajectories in each of the rooms; what is counted are the committed ones, as a
 training step would see them. Intervals are 95 % bootstrap intervals over rooms, and gains are paired by room.
 `random` is plain sampling by a policy whose turns are uniformly random legal actions, as many a turn as the
-model's (drawn from what it did under `none`). The exit status is 1 if, from `none` to `best_of_n` to `beam`, a
-gain in success or return does not exclude zero.
+model's (drawn from what it did under `none`). The exit status is 1 if, from `none` to `best_of_n` to `beam`,
+a gain in success or return does not exclude zero.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def main() -> int:
     console.print(table)
 
     failed = False
-    for lower, upper in zip(LADDER, LADDER[1:], strict=False):
+    for lower, upper in itertools.pairwise(LADDER):
         if lower not in played or upper not in played:
             continue
         for name, of in (("success", lambda p: p.success), ("return", lambda p: p.return_)):
