@@ -26,6 +26,8 @@ CPU_RUN = [
     "matplotlib>=3.9",
     "jinja2>=3.1",
     "psutil>=5.9",
+    "filelock>=3.12",
+    "pyyaml>=6",
 ]
 
 GPU_RUN = [

@@ -92,11 +92,11 @@ ensure_environment() {
 
     started=$SECONDS
     say "installing into .venv (once): pip and setuptools"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --upgrade pip 'setuptools>=77'
+    "$PYTHON" -m pip install --quiet --quiet --disable-pip-version-check --upgrade pip 'setuptools>=77'
     say "installing into .venv (once): torch"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check -c "$CONSTRAINTS" torch
+    "$PYTHON" -m pip install --quiet --quiet --disable-pip-version-check -c "$CONSTRAINTS" torch
     say "installing into .venv (once): ragen_tsr${spec:+[$spec]} and what it needs"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-build-isolation -c "$CONSTRAINTS" \
+    "$PYTHON" -m pip install --quiet --quiet --disable-pip-version-check --no-build-isolation -c "$CONSTRAINTS" \
         -e "$ROOT${spec:+[$spec]}"
     printf '%s\n' "$wanted" >"$VENV/installed${spec:+-$spec}"
     printf '%s\n' "$wanted" >"$VENV/installed"
