@@ -115,7 +115,7 @@ def train(folder: RunFolder, config: DictConfig, console: Console) -> None:
     platform.prepare()
     os.environ.update(platform.driver_environment(config))
     os.environ["TENSORBOARD_DIR"] = str(folder.path / "tensorboard")
-    ray.init(**{"logging_level": logging.WARNING, **platform.ray_init_kwargs(config)})
+    ray.init(**{**platform.ray_init_kwargs(config), "log_to_driver": True})  # into run.log, as all that is printed
     try:
         OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
         trainer = build_trainer(config)

@@ -35,7 +35,7 @@ class SearchAgentProxy(backend.LLMAgentProxy):
 
     def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
         super().__init__(config, actor_rollout_wg, tokenizer)
-        settings = OmegaConf.to_container(config.search, resolve=True)
+        settings: Any = OmegaConf.to_container(config.search, resolve=True)
         self.search_at_val = bool(settings["at_val"])
         self.recorded_groups = settings["record_groups"]
         self.train_es_manager = SearchEnvStateManager(config, mode="train")

@@ -72,11 +72,17 @@ def ray_init_kwargs(config: DictConfig) -> dict[str, Any]:
     Raises:
         ValueError: ``trainer.n_gpus_per_node`` or ``run_seed`` cannot work.
     """
-    asked = OmegaConf.to_container(OmegaConf.select(config, "ray_kwargs.ray_init") or OmegaConf.create({}), resolve=True)
-    asked = {key: value for key, value in asked.items() if value is not None}
+    given = OmegaConf.select(config, "ray_kwargs.ray_init")
+    settings: Any = {} if given is None else OmegaConf.to_container(given, resolve=True)
+    asked: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     runtime = asked.pop("runtime_env", None) or {}
     runtime["env_vars"] = {**worker_environment(config), **(runtime.get("env_vars") or {})}
-    kwargs: dict[str, Any] = {"runtime_env": runtime, "include_dashboard": False, "log_to_driver": False, "logging_level": "warning"}
+    kwargs: dict[str, Any] = {
+        "runtime_env": runtime,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "logging_level": "warning",
+    }
     if not has_accelerator():
         ranks = ranks_of(config)
         kwargs |= {
