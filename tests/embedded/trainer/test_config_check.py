@@ -1,7 +1,7 @@
 """Settings that cannot work are refused, by name, before anything is loaded."""
 
 import pytest
-from scripted import trainer_config
+from scripted_trainer import trainer_config
 
 from ragen_tsr.embedded.trainer.config_check import validate
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from scripted import ScriptedTrainer, make_trainer, trainer_config
+from scripted_trainer import ScriptedTrainer, make_trainer, trainer_config
 
 from ragen_tsr.embedded.trainer.metrics_log import is_timing
 
@@ -165,7 +165,7 @@ def test_a_killed_and_resumed_run_logs_what_the_uninterrupted_one_does(
     algo, whole = uninterrupted
     config = trainer_config(tmp_path / "cut", f"algo={algo}")
     with monkeypatch.context() as patch:
-        patch.setattr("scripted.ScriptedTrainer", DiesInPhase)
+        patch.setattr("scripted_trainer.ScriptedTrainer", DiesInPhase)
         patch.setattr(DiesInPhase, "fatal", fatal, raising=False)
         with pytest.raises(Killed):
             make_trainer(config).fit()
