@@ -47,8 +47,9 @@ class ProgressDisplay:
         self.step = 0
         self.phase = "starting"
         self.latest: dict[str, float] = {}
-        self._first_step: int | None = None
-        self._first_time = 0.0
+        self._base: tuple[int, float] | None = None  # a step's number and when it ended: where the pace counts from
+        self._rollout_start: float | None = None  # of the step under way
+        self._step_end = 0.0
         self._phase_start = time.monotonic()
         self._live: Live | None = None
 
@@ -81,15 +82,17 @@ class ProgressDisplay:
 
     def on_phase(self, name: str) -> None:
         """A phase of the current step begins; a name that is not in :data:`PHASES` is shown as it is."""
-        if self._first_step is None:
-            self._first_step, self._first_time = self.step, time.monotonic()
         self.phase = PHASES.get(name, name)
         self._phase_start = time.monotonic()
+        if name == "gen":
+            self._rollout_start = self._phase_start
 
     def on_step(self, step: int, metrics: Mapping[str, Any]) -> None:
         """A step's metrics are complete; step 0 is the validation before training."""
-        if self._first_step is None or step == 0:
-            self._first_step, self._first_time = step, time.monotonic()
+        self._step_end = time.monotonic()
+        if self._base is None and step > 0:
+            began = self._rollout_start
+            self._base = (step, self._step_end) if began is None else (step - 1, began)
         self.step = step
         found = {
             "success": figures.TRAIN_SUCCESS.of(metrics),
@@ -102,10 +105,10 @@ class ProgressDisplay:
 
     def seconds_left(self) -> float | None:
         """Seconds that the remaining steps will take at the pace so far; None before the first step."""
-        if self._first_step is None or self.step <= self._first_step:
+        if self._base is None or self.step <= self._base[0]:
             return None
-        pace = (time.monotonic() - self._first_time) / (self.step - self._first_step)
-        return pace * (self.total_steps - self.step)
+        pace = (self._step_end - self._base[1]) / (self.step - self._base[0])
+        return max(0.0, pace * (self.total_steps - self.step) - (time.monotonic() - self._step_end))
 
     def _summary(self, step: int, metrics: Mapping[str, Any]) -> str:
         """A finished step as one line."""

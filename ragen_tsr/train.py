@@ -124,6 +124,7 @@ def train(folder: RunFolder, config: DictConfig, console: Console) -> None:
             display.on_phase("starting workers")
             trainer.init_workers()
             trainer.init_agent_proxy()
+            display.on_phase("testing")  # unless the run is resumed, whose first phase follows at once
             trainer.fit()
     finally:
         ray.shutdown()

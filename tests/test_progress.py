@@ -63,3 +63,17 @@ def test_time_left_follows_the_pace_of_the_steps_made_here(monkeypatch):
     now[0] += 6.0
     display.on_step(12, {})
     assert display.seconds_left() == 24.0
+    now[0] += 2.0
+    assert display.seconds_left() == 22.0
+
+
+def test_the_first_step_already_gives_a_pace(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    display = ProgressDisplay(Console(file=io.StringIO()), total_steps=3)
+    now[0] += 50.0  # starting and validating
+    display.on_step(0, {})
+    display.on_phase("gen")
+    now[0] += 5.0
+    display.on_step(1, {})
+    assert display.seconds_left() == 10.0
