@@ -110,6 +110,8 @@ class RayAgentTrainer(RayPPOTrainer):
             reward_fn,
             val_reward_fn,
         )
+        shown = OmegaConf.select(config, "trainer.generations_to_log_to_wandb.val") or 0
+        OmegaConf.update(config, "trainer.log_val_generations", shown, force_add=True)  # verl's name for it
         keep = [config.trainer.max_actor_ckpt_to_keep, config.trainer.max_critic_ckpt_to_keep]
         self.checkpoints = CheckpointFolder(
             Path(config.trainer.default_local_dir), keep=None if None in keep else max(keep)
@@ -146,6 +148,12 @@ class RayAgentTrainer(RayPPOTrainer):
     def fit(self) -> None:
         """Train from the latest checkpoint, or from the start, to `trainer.total_training_steps`."""
         self._start_tracking()
+        try:
+            self._fit()
+        finally:
+            del self.tracking  # closes verl's backends
+
+    def _fit(self) -> None:
         self._load_checkpoint()
         if self._validates_first():
             self._log(self._validate())
@@ -170,7 +178,7 @@ class RayAgentTrainer(RayPPOTrainer):
         with self._phase("gen"):
             batch = self._rollout()
         with self._phase("filter"):
-            batch = self._filter(batch)
+            batch = self._adjust(self._filter(batch))
         if len(batch) == 0:
             return batch
         with self._phase("old_log_prob"):
@@ -198,42 +206,36 @@ class RayAgentTrainer(RayPPOTrainer):
         return batch
 
     def _filter(self, batch: DataProto) -> DataProto:
-        """Keep the chosen groups, then make the batch divisible into mini-batches and among the workers."""
         batch, filter_metrics = self.rollout_filter.filter(batch)
         tables = "rollout/_"
         self.metrics.update({k: v for k, v in filter_metrics.items() if not k.startswith(tables)})
-        divisor = np.lcm.reduce(
-            [
-                self.config.es_manager.train.env_groups,
-                self.config.actor_rollout_ref.actor.ppo_mini_batch_size,
-                self.config.trainer.n_gpus_per_node,
-            ]
-        )
-        mode = self.config.agent_proxy.batch_adjust_mode
-        kept = len(batch)
-        if kept:
-            batch = adjust_batch(batch, int(divisor), mode, seed=(self.config.run_seed, self.global_steps))
         if len(batch) == 0:
-            self.consecutive_empty_filtered_steps += 1
-            logger.warning(
-                "step %d: %s; no update (%d such steps in a row)",
-                self.global_steps,
-                f"{kept} rows are fewer than the {divisor} that batch_adjust_mode=delete needs"
-                if kept
-                else "the rollout filter kept no group",
-                self.consecutive_empty_filtered_steps,
-            )
-        else:
-            self.consecutive_empty_filtered_steps = 0
-            mini_batch = self.config.actor_rollout_ref.actor.ppo_mini_batch_size
-            self.metrics["train/batch_size"] = len(batch)
-            self.metrics["train/num_mini_batches"] = len(batch) // mini_batch
-        self.metrics["train/rollout_attempts"] = 1
-        self.metrics["rollout/empty_after_filter"] = float(len(batch) == 0)
-        self.metrics["rollout/consecutive_empty_after_filter_steps"] = float(
-            self.consecutive_empty_filtered_steps
-        )
+            logger.warning("step %d: the rollout filter kept no group; no update", self.global_steps)
         return batch
+
+    def _adjust(self, batch: DataProto) -> DataProto:
+        """Make the batch divisible into mini-batches and among the workers; an empty one stays empty."""
+        mini_batch = self.config.actor_rollout_ref.actor.ppo_mini_batch_size
+        sizes = [self.config.es_manager.train.env_groups, mini_batch, self.config.trainer.n_gpus_per_node]
+        divisor = int(np.lcm.reduce(sizes))
+        mode = self.config.agent_proxy.batch_adjust_mode
+        adjusted = adjust_batch(batch, divisor, mode, seed=(self.config.run_seed, self.global_steps))
+        is_empty = len(adjusted) == 0
+        if is_empty and len(batch):
+            logger.warning(
+                "step %d: agent_proxy.batch_adjust_mode=delete needs %d rows, the filter kept %d; no update",
+                self.global_steps,
+                divisor,
+                len(batch),
+            )
+        self.consecutive_empty_filtered_steps = self.consecutive_empty_filtered_steps + 1 if is_empty else 0
+        self.metrics["train/rollout_attempts"] = 1
+        self.metrics["train/batch_size"] = len(adjusted)
+        self.metrics["train/num_mini_batches"] = len(adjusted) // mini_batch
+        self.metrics["rollout/empty_after_filter"] = float(is_empty)
+        empty_steps = float(self.consecutive_empty_filtered_steps)
+        self.metrics["rollout/consecutive_empty_after_filter_steps"] = empty_steps
+        return adjusted
 
     def _old_log_probs(self, batch: DataProto) -> DataProto:
         """Add the log-probs under the policy that collected the batch, and what every later phase reads."""
@@ -406,12 +408,13 @@ class RayAgentTrainer(RayPPOTrainer):
     def _start_tracking(self) -> None:
         self.start_time = time.time()
         folder = Path(self.config.trainer.local_log_dir) / "tensorboard"
-        os.environ.setdefault("TENSORBOARD_DIR", str(folder))  # where verl's TensorBoard backend looks
+        os.environ["TENSORBOARD_DIR"] = str(folder)  # verl's TensorBoard backends look nowhere else
+        settings: Any = OmegaConf.to_container(self.config, resolve=True)
         self.tracking = Tracking(
-            project_name=self.config.trainer.project_name,
-            experiment_name=self.config.trainer.experiment_name,
-            default_backend=OmegaConf.to_container(self.config.trainer.logger),
-            config=OmegaConf.to_container(self.config, resolve=True),
+            project_name=settings["trainer"]["project_name"],
+            experiment_name=settings["trainer"]["experiment_name"],
+            default_backend=settings["trainer"]["logger"],
+            config=settings,
         )
 
     def _measure_time(self, batch: DataProto) -> None:

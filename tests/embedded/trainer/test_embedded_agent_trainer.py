@@ -95,12 +95,13 @@ def test_an_empty_batch_counts_as_a_step_and_updates_nothing(tmp_path, caplog):
     assert "val-env/sokoban/success" in last
     assert trainer.actor_rollout_wg.calls.count("update_actor") == 3
     assert trainer.checkpoints.latest() == 5
-    assert "step 5: the rollout filter kept no group; no update (2 such steps in a row)" in caplog.text
+    assert "step 5: the rollout filter kept no group; no update" in caplog.text
 
 
-def test_rows_too_few_for_delete_are_an_empty_batch(tmp_path):
+def test_rows_too_few_for_delete_are_an_empty_batch(tmp_path, caplog):
     trainer = run(tmp_path, "agent_proxy.batch_adjust_mode=delete", "es_manager.train.env_groups=3")
     assert trainer.actor_rollout_wg.calls.count("update_actor") == 0
+    assert "batch_adjust_mode=delete needs 12 rows, the filter kept 4; no update" in caplog.text
 
 
 def test_critic_warmup_holds_the_actor_back(tmp_path):
@@ -195,6 +196,17 @@ def test_val_only_validates_and_stops(tmp_path):
     trainer = run(tmp_path, "trainer.val_only=true")
     assert trainer.actor_rollout_wg.calls == ["load nothing"]
     assert [line["step"] for line in logged(tmp_path)] == [0]
+
+
+def test_tensorboard_gets_the_metrics_and_the_texts_of_validation(tmp_path):
+    pytest.importorskip("tensorboard", reason="needs tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(tmp_path, "trainer.total_training_steps=1", "trainer.logger=[tensorboard]")
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("val-env/sokoban/success")] == [0, 1]
+    assert [event.step for event in events.Scalars("actor/entropy")] == [1]
+    assert [event.step for event in events.Tensors("val/generations/text_summary")] == [0, 1]
 
 
 def test_a_subclass_extends_the_state(tmp_path):
