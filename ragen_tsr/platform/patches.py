@@ -30,7 +30,8 @@ def _resident_bytes() -> int:
 
 
 def _peak_resident_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # The kernel updates the peak late, so it may be below what is resident now.
+    return max(_resident_bytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def _memory(*_: Any, **__: Any) -> int:
