@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ragen_tsr.config import ConfigError, derive
-from ragen_tsr.report import REPORT_FILE, write_report, write_summary
+from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
 
@@ -88,10 +88,7 @@ class RunFolder:
         """Where the libraries' own output goes."""
         return self.path / LOG_FILE
 
-    def conclude(self, about: dict[str, Any]) -> Path | None:
-        """Write the summary, and the report if there are metrics; the path of the report."""
-        write_summary(self.path, about)
-        if not (self.path / METRICS_FILE).exists():
-            return None
-        write_report(self.path)
-        return self.path / REPORT_FILE
+    def conclude(self, about: dict[str, Any]) -> tuple[dict[str, Any], Path | None]:
+        """Write the summary, and the report if there are metrics; the summary and the path of the report."""
+        summary = write_summary(self.path, about)
+        return summary, write_report(self.path) if (self.path / METRICS_FILE).exists() else None

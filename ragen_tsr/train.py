@@ -79,8 +79,10 @@ def run(folder: RunFolder, config: DictConfig, console: Console, arguments: Sequ
         raise
     finally:
         about |= {"status": status, "wall_seconds": round(time.time() - started, 1)}
-        report = folder.conclude(about)
+        summary, report = folder.conclude(about)
         console.print(f"[bold]{status}[/] after {about['wall_seconds']:.0f} s", soft_wrap=True)
+        if len(validated := list(summary["validation_success"].values())) > 1:
+            console.print(f"validation success {validated[0]:.3f} before, {validated[-1]:.3f} after", markup=False)
         if status != "finished":
             console.print(f"log      {folder.log}", markup=False, soft_wrap=True)
             console.print(
