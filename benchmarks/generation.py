@@ -1,6 +1,6 @@
 """Tokens a second of the CPU rollout engine, with and without each of its tricks.
 
-    python benchmarks/generation.py [--rows 64] [--prompt 300] [--shared 0] [--response 40] [--samples 4] [--threads 1]
+    python benchmarks/generation.py [--rows 64] [--prompt 300] [--shared 0] [--response 40] ...
 
 A random Qwen2 of about 2.5 million parameters samples ``rows`` responses; every ``samples`` rows share a prompt, and all
 prompts begin with the same ``shared`` tokens (instructions).
@@ -71,7 +71,8 @@ def plain(model: Qwen2ForCausalLM, prompts: list[tuple[int, ...]], uniforms: tor
 def main() -> None:
     """Run every variant and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("rows", 64), ("prompt", 300), ("shared", 0), ("response", 40), ("samples", 4), ("threads", 1)):
+    defaults = {"rows": 64, "prompt": 300, "shared": 0, "response": 40, "samples": 4, "threads": 1}
+    for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--spread", type=float, default=0.1, help="share by which prompt lengths differ")
     arguments = parser.parse_args()

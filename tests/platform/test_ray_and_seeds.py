@@ -14,7 +14,7 @@ from ragen_tsr import platform
 from ragen_tsr.platform import device, ray_init
 
 
-@pytest.fixture()
+@pytest.fixture
 def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with four cores and no accelerator."""
     for module in (ray_init, device):

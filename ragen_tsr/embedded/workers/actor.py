@@ -27,8 +27,9 @@ class DataParallelPPOActor(VerlActor):
 
     def update_policy(self, data: DataProto) -> dict[str, Any]:
         """One pass of PPO over ``data``; see :meth:`verl.workers.actor.DataParallelPPOActor.update_policy`."""
-        if "rollout_log_probs" in data.batch.keys():
-            data = data.select(batch_keys=[key for key in data.batch.keys() if key != "rollout_log_probs"])
+        names = set(data.batch.keys())
+        if "rollout_log_probs" in names:
+            data = data.select(batch_keys=sorted(names - {"rollout_log_probs"}))
         self._entropies, self._micro_rows = [], []
         metrics = super().update_policy(data=data)
         metrics["actor/pg_loss"] = [

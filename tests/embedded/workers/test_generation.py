@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -139,9 +140,12 @@ def test_turns_reuse_the_turn_before(model: PreTrainedModel, monkeypatch: pytest
     expected = generate(model, second, uniforms, Sampling(), ENDING)
     computed: list[int] = []
     forward = model.forward
-    monkeypatch.setattr(
-        model, "forward", lambda *args, **kwargs: computed.append(kwargs["input_ids"].shape[1]) or forward(*args, **kwargs)
-    )
+
+    def counting(**inputs: Any) -> Any:
+        computed.append(inputs["input_ids"].shape[1])
+        return forward(**inputs)
+
+    monkeypatch.setattr(model, "forward", counting)
     actual = generate(model, second, uniforms, Sampling(), ENDING, prefixes=prefixes)
     assert torch.equal(actual.tokens, expected.tokens)
     torch.testing.assert_close(actual.log_probs, expected.log_probs, atol=1e-5, rtol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -18,7 +20,8 @@ def test_a_row_keeps_its_noise_whatever_the_batch() -> None:
 
 
 def test_every_part_of_the_key_matters() -> None:
-    keys = [KEY, CallKey(8, "train", 3, 1), CallKey(7, "validate", 3, 1), CallKey(7, "train", 4, 1), CallKey(7, "train", 3, 2)]
+    others = [{"run_seed": 8}, {"stream": "validate"}, {"rollout": 4}, {"call": 2}]
+    keys = [KEY, *(replace(KEY, **other) for other in others)]
     draws = [float(key.row_uniforms([0], 1)[0, 0]) for key in keys] + [float(KEY.row_uniforms([1], 1)[0, 0])]
     assert len(set(draws)) == len(draws)
 

@@ -73,7 +73,9 @@ def test_sampled_log_probs_equal_the_trainers(actor: Any) -> None:
     torch.testing.assert_close(
         batch.batch["rollout_log_probs"][mask], out.batch["old_log_probs"][mask], atol=1e-5, rtol=1e-5
     )
-    torch.testing.assert_close(batch.batch["rollout_entropies"][mask], out.batch["entropys"][mask], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        batch.batch["rollout_entropies"][mask], out.batch["entropys"][mask], atol=1e-5, rtol=1e-5
+    )
 
 
 def test_a_rollout_that_ends_at_turn_one_releases_once_and_the_next_differs(actor: Any) -> None:

@@ -145,9 +145,7 @@ def _compute(
         if known:
             assert base is not None
             start = base.width - len(base.prompt)
-            cache.copy_from(
-                base.cache, torch.tensor([base.row]), slice(start, start + known), row, width - len(prompt)
-            )
+            cache.copy_from(base.cache, torch.tensor([base.row]), slice(start, start + known), row, width - len(prompt))
     lengths = torch.tensor([len(prompt) for prompt in prompts])
     mask = None
     if new < width:
