@@ -107,19 +107,17 @@ class ScriptedProxy:
         self.groups = config.es_manager.train.env_groups
         self.group_size = config.es_manager.train.group_size
         self.flat: set[int] = set()  # steps (from 1) in which all rewards are equal
-        self.rollouts = 0
 
     def rollout(self, dataproto: DataProto, val: bool = False) -> DataProto:
         rows = 2 if val else self.groups * self.group_size
         if val:
             rewards = torch.full((rows,), self.workers.weight)
         else:
-            self.rollouts += 1
             self.train_es_manager.seed_counter += self.groups
             noise = torch.tensor(np.random.rand(rows), dtype=torch.float32)  # the driver's global generator
             rewards = torch.arange(rows) * 0.1 + noise + self.workers.weight
             rewards += self.train_es_manager.seed_counter
-            if self.rollouts in self.flat:
+            if self.train_es_manager.seed_counter // self.groups in self.flat:
                 rewards[:] = 0
         scores = torch.zeros(rows, TOKENS - 1)
         scores[:, -1] = rewards

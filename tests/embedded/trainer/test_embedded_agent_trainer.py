@@ -176,6 +176,16 @@ def test_a_killed_and_resumed_run_logs_what_the_uninterrupted_one_does(
     assert resumed.checkpoints.steps() == [4, 5]
 
 
+def test_empty_steps_are_counted_across_a_resume(tmp_path):
+    for steps in (4, 5):
+        config = trainer_config(tmp_path, f"trainer.total_training_steps={steps}")
+        config.actor_rollout_ref.rollout.rollout_filter_include_zero = False
+        trainer = make_trainer(config)
+        trainer.agent_proxy.flat = {4, 5}
+        trainer.fit()
+    assert logged(tmp_path)[-1]["rollout/consecutive_empty_after_filter_steps"] == 2
+
+
 def test_validation_before_training_is_not_repeated_on_resume(tmp_path):
     run(tmp_path, "trainer.total_training_steps=2")
     trainer = make_trainer(trainer_config(tmp_path, "trainer.total_training_steps=3", "trainer.test_freq=-1"))
