@@ -381,9 +381,8 @@ class RayAgentTrainer(RayPPOTrainer):
             self.critic_wg.load_checkpoint(str(folder / "critic"), del_local_after_load=False)
         saved = torch.load(folder / STATE_FILE, weights_only=False)
         if self.metrics_log.truncate(self.global_steps) != self.global_steps:
-            self.metrics_log.write(
-                self.global_steps, saved["metrics"]
-            )  # interrupted between saving and logging
+            # interrupted between saving and logging
+            self.metrics_log.write(self.global_steps, saved["metrics"])
         self.load_state_dict(saved["state"])
 
     def _resume_folder(self) -> Path | None:
