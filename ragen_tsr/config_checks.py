@@ -219,6 +219,8 @@ def _machine(config: DictConfig, accelerators: int | None) -> Iterator[str]:
             yield "actor_rollout_ref.rollout.name='vllm' needs a GPU, and none was found; use scale=cpu"
         elif importlib.util.find_spec("vllm") is None:
             yield "actor_rollout_ref.rollout.name='vllm' is not installed; see config/constraints/gpu.txt"
+    if engine == "hf_cpu" and accelerators is not None:
+        yield "actor_rollout_ref.rollout.name='hf_cpu' is for machines without an accelerator; use scale=paper"
     if accelerators is not None and ranks > accelerators:
         yield f"trainer.n_gpus_per_node={ranks}: this machine has {accelerators}"
     visible = config.system.CUDA_VISIBLE_DEVICES

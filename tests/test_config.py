@@ -193,5 +193,6 @@ def test_a_machine_is_asked_for_no_more_than_it_has():
     assert list(_machine(cpu, None)) == []
     assert any("needs a GPU" in fault for fault in _machine(paper, None))
     assert any("n_gpus_per_node=8: this machine has 2" in fault for fault in _machine(paper, 2))
+    assert any("without an accelerator" in fault for fault in _machine(cpu, 1))
     listed = composed("system.CUDA_VISIBLE_DEVICES='0,1'")
     assert any("must name trainer.n_gpus_per_node=1 devices" in fault for fault in _machine(listed, None))
