@@ -1,4 +1,4 @@
-"""The PPO actor: verl's, with what RAGEN reports and, on a CPU, without computing shared padding."""
+"""The PPO actor: verl's, with what RAGEN reports and, without padding on the left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import agg_loss
 from verl.workers.actor import DataParallelPPOActor as VerlActor
 
-from ragen_tsr.embedded.workers.padding import restored, trimmed
+from ragen_tsr.embedded.workers.alignment import align
 
 
 class DataParallelPPOActor(VerlActor):
@@ -47,13 +47,16 @@ class DataParallelPPOActor(VerlActor):
     def _forward_micro_batch(
         self, micro_batch: Any, temperature: float, calculate_entropy: bool = False
     ) -> tuple[torch.Tensor | None, torch.Tensor]:
-        """Entropy (or None) and log-probabilities of the responses, each ``[rows, R]``; 0 in shared padding."""
-        if self.use_remove_padding or "multi_modal_inputs" in micro_batch:
+        """Entropy (or None) and log-probabilities of the responses, each ``[rows, R]``; 0 in padding if aligned."""
+        aligned = None if self.use_remove_padding or "multi_modal_inputs" in micro_batch else align(micro_batch)
+        if aligned is None:
             entropy, log_probs = super()._forward_micro_batch(micro_batch, temperature, calculate_entropy)
         else:
-            batch, lost = trimmed(micro_batch)
+            batch, alignment = aligned
+            responses = micro_batch["responses"].shape[-1]
             entropy, log_probs = super()._forward_micro_batch(batch, temperature, calculate_entropy)
-            entropy, log_probs = restored(entropy, lost), restored(log_probs, lost)
+            entropy = None if entropy is None else alignment.restore(entropy, responses)
+            log_probs = alignment.restore(log_probs, responses)
         if torch.is_grad_enabled():
             self._micro_rows.append(log_probs.shape[0])
             if calculate_entropy:

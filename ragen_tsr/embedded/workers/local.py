@@ -10,7 +10,7 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from verl import DataProto
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.config import HFModelConfig
@@ -32,7 +32,8 @@ class LocalRolloutWorkers:
 
     def __init__(self, config: DictConfig, tokenizer: Any) -> None:
         os.environ[SEED_VARIABLE] = str(config.run_seed)
-        settings = for_verl(config.actor_rollout_ref)
+        resolved = OmegaConf.create(OmegaConf.to_container(config.actor_rollout_ref, resolve=True))
+        settings = for_verl(resolved)
         self._token_ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
         self._engine = HFCpuRollout(
             config=omega_conf_to_dataclass(settings.rollout),
