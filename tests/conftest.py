@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,3 +26,11 @@ def ray_session() -> Iterator[Any]:
     ray.init(**platform.ray_init_kwargs(config))
     yield ray
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def tiny_policy() -> Path:
+    """Folder of the tiny policy; built if this machine has not built it yet (minutes)."""
+    from ragen_tsr.models.tiny import ensure_tiny
+
+    return ensure_tiny()

@@ -32,8 +32,9 @@ class LocalRolloutWorkers:
 
     def __init__(self, config: DictConfig, tokenizer: Any) -> None:
         os.environ[SEED_VARIABLE] = str(config.run_seed)
-        resolved = OmegaConf.create(OmegaConf.to_container(config.actor_rollout_ref, resolve=True))
-        settings = for_verl(resolved)
+        resolved = config.copy()
+        OmegaConf.resolve(resolved)  # the copy that for_verl makes loses sight of the other sections
+        settings = for_verl(resolved.actor_rollout_ref)
         self._token_ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
         self._engine = HFCpuRollout(
             config=omega_conf_to_dataclass(settings.rollout),
