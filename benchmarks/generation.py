@@ -2,10 +2,10 @@
 
     python benchmarks/generation.py [--rows 64] [--prompt 300] [--shared 0] [--response 40] ...
 
-A random Qwen2 of about 2.5 million parameters samples ``rows`` responses; every ``samples`` rows share a prompt, and all
 A random Qwen2 of about 2.2 million parameters samples ``rows`` responses; every ``samples`` rows share a prompt, and
-all prompts begin with the same ``shared`` tokens (instructions).
-transformers' own growing cache, one batch padded on the left, nothing shared, nobody leaving.
+all prompts begin with the same ``shared`` tokens (instructions). End-of-turn tokens are forced so that response lengths
+are spread between half and all of ``--response``. "plain" is transformers' own growing cache, one batch padded on the
+left, nothing shared, nobody leaving. Seconds are processor time, so a busy machine changes them little.
 """
 
 from __future__ import annotations

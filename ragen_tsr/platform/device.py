@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from verl.utils.device import get_device_name
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,17 @@ class Machine:
         return f"{self.device} ({self.name}, {self.count} {unit}{'' if self.count == 1 else 's'})"
 
 
+def device_name() -> str:
+    """What ``verl.utils.device.get_device_name`` says, without the seconds that importing verl takes."""
+    if torch.cuda.is_available():
+        return "cuda"
+    npu = getattr(torch, "npu", None)
+    return "npu" if npu is not None and npu.is_available() else "cpu"
+
+
 def has_accelerator() -> bool:
     """Whether verl would compute on something other than the CPU."""
-    return get_device_name() != "cpu"
+    return device_name() != "cpu"
 
 
 def usable_cores() -> int:
@@ -40,7 +47,7 @@ def usable_cores() -> int:
 @cache
 def describe() -> Machine:
     """The machine of this process, for a person to read."""
-    device = get_device_name()
+    device = device_name()
     if device == "cpu":
         return Machine(device, processor_name(), usable_cores())
     namespace = getattr(torch, device)

@@ -12,34 +12,27 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import torch
-import verl.utils.model
 
 from ragen_tsr.platform.device import has_accelerator, processor_name
 
 logger = logging.getLogger(__name__)
 
 
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as pages:
-        return int(pages.read().split()[1]) * resource.getpagesize()
-
-
-def _peak_resident_bytes() -> int:
-    # The kernel updates the peak late, so it may be below what is resident now.
-    return max(_resident_bytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-
-
 def _memory(*_: Any, **__: Any) -> int:
-    return _resident_bytes()
+    return int(psutil.Process().memory_info().rss)
 
 
 def _peak_memory(*_: Any, **__: Any) -> int:
-    return _peak_resident_bytes()
+    unit = 1 if sys.platform == "darwin" else 1024
+    # The kernel updates the peak late, so it may be below what is resident now.
+    return max(_memory(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -115,6 +108,8 @@ def critic_attention() -> None:
     Where: ``CriticWorker._build_critic_model_optimizer`` imports ``load_valuehead_model`` from ``verl.utils.model``
     when it runs, so replacing the module's attribute is enough.
     """
+    import verl.utils.model
+
     verl.utils.model.load_valuehead_model = load_value_model
 
 

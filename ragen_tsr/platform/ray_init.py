@@ -6,6 +6,7 @@ configuration asks for in ``trainer.n_gpus_per_node``; nothing ever looks behind
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -33,7 +34,7 @@ def driver_environment(config: DictConfig) -> dict[str, str]:
     """What the driver must put into ``os.environ`` before it calls ``ray.init``.
 
     The device list has one entry per rank, also where no device exists: Ray refuses to hand out more GPUs than
-    ``CUDA_VISIBLE_DEVICES`` names.
+    ``CUDA_VISIBLE_DEVICES`` names. The other variable stops Ray from warning that it will not touch the list.
     """
     if has_accelerator():
         return {}
@@ -61,8 +62,9 @@ def worker_environment(config: DictConfig) -> dict[str, str]:
             "OMP_NUM_THREADS": str(threads),
             "MKL_NUM_THREADS": str(threads),
             "TOKENIZERS_PARALLELISM": "false",
-            "GLOO_SOCKET_IFNAME": "lo",
         }
+        if sys.platform == "linux" and OmegaConf.select(config, "trainer.nnodes", default=1) == 1:
+            variables["GLOO_SOCKET_IFNAME"] = "lo"  # gloo looks up the host's name otherwise, which may have no address
     return variables
 
 

@@ -98,6 +98,14 @@ def test_preparing_twice_is_preparing_once() -> None:
     assert (dict(vars(torch.cpu)), verl.utils.model.load_valuehead_model) == once
 
 
+def test_the_device_is_verls() -> None:
+    from verl.utils.device import get_device_name
+
+    from ragen_tsr.platform.device import device_name
+
+    assert device_name() == get_device_name()
+
+
 def test_nothing_is_applied_where_there_is_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "has_accelerator", lambda: True)
 

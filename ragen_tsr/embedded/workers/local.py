@@ -6,6 +6,7 @@ the training worker's, since the engine is the same.
 
 from __future__ import annotations
 
+import copy
 import os
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ class LocalRolloutWorkers:
 
     def __init__(self, config: DictConfig, tokenizer: Any) -> None:
         os.environ[SEED_VARIABLE] = str(config.run_seed)
-        resolved = config.copy()
+        resolved = copy.deepcopy(config)
         OmegaConf.resolve(resolved)  # the copy that for_verl makes loses sight of the other sections
         settings = for_verl(resolved.actor_rollout_ref)
         self._token_ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}

@@ -121,6 +121,14 @@ def test_validation_samples_as_val_kwargs_say(actor: Any) -> None:
     assert actor.rollout._sampling({}).temperature == 1.0
 
 
+def test_refuses_unknown_settings_of_the_engine() -> None:
+    from ragen_tsr.embedded.workers.rollout.hf_cpu import _limits
+
+    assert _limits({"rows": 4}).rows == 4
+    with pytest.raises(ValueError, match=r"engine_kwargs\.hf_cpu has row; known: .*rows"):
+        _limits({"row": 4})
+
+
 def test_refuses_unknown_modes_and_misplaced_skips(actor: Any) -> None:
     with pytest.raises(ValueError, match=r"'mode'\]='warmup'.*multiturn-middle"):
         turn(actor, "warmup")

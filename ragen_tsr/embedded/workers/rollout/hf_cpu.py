@@ -8,8 +8,8 @@ else to free, and the weights stay so that they can be inspected.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -77,7 +77,7 @@ class HFCpuRollout(BaseRollout):
             trust_remote_code=self.model_config.trust_remote_code,
         ).eval()
         self.model.requires_grad_(False)
-        self.limits = Limits(**(self.config.engine_kwargs.get(NAME) or {}))
+        self.limits = _limits(self.config.engine_kwargs.get(NAME) or {})
         self.counters = Counters.new()
         self.prefixes = Prefixes()
 
@@ -187,6 +187,15 @@ def _attention(configured: str) -> str:
         return configured
     attention.register()
     return attention.NAME
+
+
+def _limits(given: Mapping[str, Any]) -> Limits:
+    """The engine's limits from ``engine_kwargs``."""
+    known = {item.name for item in fields(Limits)}
+    if unknown := sorted(set(given) - known):
+        key = f"actor_rollout_ref.rollout.engine_kwargs.{NAME}"
+        raise ValueError(f"{key} has {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return Limits(**given)
 
 
 def _token_set(tokens: int | Iterable[int]) -> frozenset[int]:
