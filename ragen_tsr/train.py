@@ -106,28 +106,41 @@ def introduce(folder: RunFolder, config: DictConfig, console: Console) -> dict[s
 
 
 def train(folder: RunFolder, config: DictConfig, console: Console) -> None:
-    """Start Ray and run the trainer from where the folder stands to its last step."""
+    """Run the trainer from where the folder stands to its last step."""
+    from ragen_tsr.progress import ProgressDisplay
+
+    os.environ["TENSORBOARD_DIR"] = str(folder.path / "tensorboard")
+    with (
+        ProgressDisplay(console, config.trainer.total_training_steps) as display,
+        started_trainer(config, display) as trainer,
+    ):
+        display.on_phase("testing")  # unless the run is resumed, whose first phase follows at once
+        trainer.fit()
+
+
+@contextlib.contextmanager
+def started_trainer(config: DictConfig, display: Any = None) -> Iterator[Any]:
+    """A trainer with Ray and its workers running, ready for ``fit``; they end with the block.
+
+    ``config.model_path`` must be a folder or a Hugging Face id; ``display`` is a trainer's ``Progress``.
+    """
     import ray
 
     from ragen_tsr import platform
-    from ragen_tsr.progress import ProgressDisplay
 
     if config.system.CUDA_VISIBLE_DEVICES is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(config.system.CUDA_VISIBLE_DEVICES)
     platform.prepare()
     os.environ.update(platform.driver_environment(config))
-    os.environ["TENSORBOARD_DIR"] = str(folder.path / "tensorboard")
     ray.init(**{**platform.ray_init_kwargs(config), "log_to_driver": True})  # into run.log, as all that is printed
     try:
-        OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
         trainer = build_trainer(config)
-        with ProgressDisplay(console, config.trainer.total_training_steps) as display:
+        if display is not None:
             trainer.progress = display
             display.on_phase("starting workers")
-            trainer.init_workers()
-            trainer.init_agent_proxy()
-            display.on_phase("testing")  # unless the run is resumed, whose first phase follows at once
-            trainer.fit()
+        trainer.init_workers()
+        trainer.init_agent_proxy()
+        yield trainer
     finally:
         ray.shutdown()
 
@@ -148,6 +161,7 @@ def build_trainer(config: DictConfig) -> Any:
     from ragen_tsr.embedded.trainer.reward import RolloutReward
     from ragen_tsr.trainer.agent_trainer import TSRAgentTrainer
 
+    OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
     workers = {Role.ActorRollout: ray.remote(backend.ActorRolloutRefWorker)}
     if need_critic(config):
         workers[Role.Critic] = ray.remote(backend.CriticWorker)
