@@ -1,6 +1,7 @@
 """Policies: one that needs no download, and the way from a name to a folder.
 
-Decides what `model_path` may be. Leaves building the tiny policy to `tiny` (imported on first use: it needs torch).
+Decides what `model_path` may be. Leaves building the tiny policy to `tiny`, imported on first use
+because it needs torch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ TINY = "tiny"
 
 
 def resolve_model(name: str, config: DictConfig | None = None) -> str:
-    """What to load for `model_path`: the built folder for ``tiny``; any other path or Hugging Face id as it is.
+    """What to load for `model_path`: for ``tiny`` the folder it is built in; anything else unchanged.
 
     Args:
         config: the run's configuration, whose prompts the tiny policy is to understand; the defaults if None.

@@ -26,8 +26,8 @@ def cache_folder() -> Path:
 def build_once(target: Path, build: Callable[[Path], None], force: bool = False) -> Path:
     """Return `target`, calling `build` to fill it if it is missing.
 
-    `build` fills a new folder beside `target`, which is then renamed: `target` is complete or absent, also after a
-    kill. Whoever comes while another process builds waits for that process and uses its result.
+    `build` fills a new folder beside `target`, which is then renamed: `target` is complete or absent, also
+    after a kill. Whoever comes while another process builds waits for that process and uses its result.
 
     Args:
         force: build even if `target` exists, and replace it.

@@ -1,8 +1,8 @@
 """Turns and episodes that the tiny policy learns from.
 
-Decides what a demonstrated turn says and does, and plays whole episodes of such turns. Leaves the game, its limits and
-the text of every prompt to the run's own `EnvStateManager` and `ContextManager`, so that what is learnt is what
-will be asked.
+Decides what a demonstrated turn says and does, and plays whole episodes of such turns. Leaves the game,
+its limits and the text of every prompt to the run's own `EnvStateManager` and `ContextManager`, so that
+what is learnt is what will be asked.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Chat:
-    """An episode as the policy saw it: the last prompt (which holds all that was before) and the last response."""
+    """An episode as the policy saw it: its last prompt, with all that was before, and its last response."""
 
     prompt: tuple[int, ...]
     response: tuple[int, ...]
@@ -77,9 +77,7 @@ def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> D
     """`config` with `groups` training environments of the recipe's tag, one slot each, and its seeds."""
     if play.tag not in config.custom_envs:
         known = sorted(map(str, config.custom_envs))
-        raise ValueError(
-            f"the tiny policy plays custom_envs.{play.tag}, which is missing; custom_envs has {known}"
-        )
+        raise ValueError(f"the tiny policy plays custom_envs.{play.tag}, which is missing; custom_envs has {known}")
     changes = {
         "es_manager": {
             "train": {
@@ -111,7 +109,7 @@ def position_of(env: Any) -> Position:
 
 
 def walk(
-    config: DictConfig, play: PlayRecipe, rng: random.Random, per_room: int, steps: int
+    config: DictConfig, play: PlayRecipe, rng: random.Random, per_room: int = 12, steps: int = 30
 ) -> Iterator[Position]:
     """Unsolved, solvable states of one room after another, met on random walks from its start.
 
@@ -155,9 +153,7 @@ def prompt_tails(config: DictConfig, tokenizer: PreTrainedTokenizerBase, most_le
         text = tokenizer.decode(inputs.batch["input_ids"][0])
         before, mark, tail = text.partition(_MARK)
         if not mark or not before.endswith("\n"):
-            raise ValueError(
-                f"wording.turn must put the state at the beginning of a line; it renders as {text!r}"
-            )
+            raise ValueError(f"wording.turn must put the state at the beginning of a line; it renders as {text!r}")
         tails[left] = tail
     return tails
 
@@ -167,7 +163,7 @@ def play_chats(
 ) -> Iterator[Chat]:
     """Play `rounds` episodes in every slot of `config` and yield each episode's conversation.
 
-    In ``full`` mode the last prompt of an episode holds all its turns; in the other modes every turn is yielded.
+    In ``full`` mode an episode's last prompt holds all its turns; in the other modes every turn is yielded.
     """
     environments = backend.EnvStateManager(config, "train")
     manager = backend.ContextManager(config, tokenizer)
@@ -190,7 +186,7 @@ def play_chats(
             ]
             prompts = unpadded(manager.get_lm_inputs(live, prepare_for_update=False), tokenizer)
             for env_id, prompt, response in zip(ids, prompts, responses, strict=True):
-                reply = tuple(tokenizer(response)["input_ids"]) + (tokenizer.eos_token_id,)
+                reply = (*tokenizer(response)["input_ids"], tokenizer.eos_token_id)
                 if not whole and env_id in last:
                     yield last[env_id]
                 last[env_id] = Chat(prompt, reply)

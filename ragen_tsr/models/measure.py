@@ -1,7 +1,7 @@
 """How well a policy plays: valid turns and solved rooms, beside random turns of the same lengths.
 
-Decides what is counted and how a policy is sampled outside of a training run. Leaves prompts, parsing and the rules of
-an episode to `ContextManager` and `EnvStateManager`.
+Decides what is counted and how a policy is sampled outside of a training run. Leaves prompts, parsing and
+the rules of an episode to `ContextManager` and `EnvStateManager`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Score:
     response_tokens: float
     """Mean, end-of-turn token included; 0 for random play."""
     random_success: float
-    """Share of the same rooms solved by uniformly random actions, turn by turn as many as the policy named."""
+    """Share of the same rooms solved by uniformly random actions, in each turn as many as the policy's."""
 
 
 def measure(
@@ -63,17 +63,12 @@ def measure(
         ids = [cache["env_id"] for cache in live]
         uniforms = CallKey(seed, "validate", 0, turn).row_uniforms(ids, max_new_tokens)
         prompts = unpadded(manager.get_lm_inputs(live, prepare_for_update=False), tokenizer)
-        responses = generate(
-            model, prompts, torch.from_numpy(uniforms), Sampling(temperature=temperature), ending
-        )
+        responses = generate(model, prompts, torch.from_numpy(uniforms), Sampling(temperature=temperature), ending)
         inputs = manager.get_env_inputs(
             DataProto.from_dict({"responses": responses.tokens}, non_tensors={"env_ids": np.array(ids)})
         )
         legal = {entry["env_id"]: _legal(entry["actions"], names[entry["env_id"]]) for entry in inputs}
-        valid += [
-            bool(entry["actions"]) and len(legal[entry["env_id"]]) == len(entry["actions"])
-            for entry in inputs
-        ]
+        valid += [bool(entry["actions"]) and len(legal[entry["env_id"]]) == len(entry["actions"]) for entry in inputs]
         tokens += responses.lengths.tolist()
         for env_id, actions in legal.items():
             lengths[env_id].append(len(actions))

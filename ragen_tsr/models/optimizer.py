@@ -1,8 +1,9 @@
 """Muon: momentum whose update is orthogonalised, for weight matrices.
 
-Decides one update rule (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024). It learns
-the tiny policy from a third of the samples that AdamW needs. `torch.optim.Muon` came with torch 2.9 and computes in
-bfloat16, which CPUs without bfloat16 units emulate; this one computes in the parameters' own precision.
+Decides one update rule (K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024).
+After as many samples, the tiny policy finds many more of the right moves with it than with AdamW alone.
+`torch.optim.Muon` came with torch 2.9 and computes in bfloat16, which CPUs without bfloat16 units emulate;
+this one computes in the parameters' own precision.
 """
 
 from __future__ import annotations
@@ -24,13 +25,11 @@ class Muon(torch.optim.Optimizer):
         iterations: Newton-Schulz iterations.
     """
 
-    def __init__(
-        self, params: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, iterations: int = 5
-    ) -> None:
+    def __init__(self, params: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, iterations: int = 5) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "iterations": iterations})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:
         """Apply one update to every parameter that has a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -21,7 +21,9 @@ class TokenizerRecipe:
     min_frequency: int = 8
     model_max_length: int = 4096
     episodes: int = 192
-    """Episodes of random play whose texts it is trained on."""
+    """Episodes whose texts it is trained on,"""
+    boards: int = 16_000
+    """and boards."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class ModelRecipe:
 class PlayRecipe:
     """How demonstrations are played.
 
-    A turn is either the solver's (the next actions of a shortest path) or random (each action uniform), and its
-    thought says which. So reinforcement finds both something to choose and something to get better at.
+    A turn is either the solver's (the next actions of a shortest path) or random (each action uniform), and
+    its thought says which. So reinforcement finds both something to choose and something to get better at.
     """
 
     tag: str = "SimpleSokoban"
@@ -81,13 +83,13 @@ class Recipe:
     play: PlayRecipe = field(default_factory=PlayRecipe)
     segments: StageRecipe = field(
         default_factory=lambda: StageRecipe(
-            samples=48_000, batch=128, steps=375, solver_share=0.9, matrix_rate=0.04, other_rate=4e-3
+            samples=40_000, batch=128, steps=320, solver_share=0.9, matrix_rate=0.04, other_rate=4e-3
         )
     )
     """Board to answer: what a prompt ends with, from the board on."""
     chats: StageRecipe = field(
         default_factory=lambda: StageRecipe(
-            samples=2_400, batch=32, steps=75, solver_share=0.3, matrix_rate=0.01, other_rate=1e-3
+            samples=3_200, batch=32, steps=100, solver_share=0.35, matrix_rate=0.008, other_rate=2e-3
         )
     )
     """Whole episodes as the context manager renders them."""

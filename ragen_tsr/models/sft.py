@@ -1,7 +1,7 @@
 """Supervised fine-tuning of the tiny policy.
 
-Decides how demonstrations become rows of tokens, which tokens are learnt (the policy's own), and the two stages' loop.
-Leaves amounts and rates to `recipe`, demonstrations to `demonstrations`.
+Decides how demonstrations become rows of tokens, which tokens are learnt (the policy's own), and the two
+stages' loop. Leaves amounts and rates to `recipe`, demonstrations to `demonstrations`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ Progress = Callable[[str, int, int, float], None]
 
 #: Chats are played in this many slots at once.
 _SLOTS = 64
-#: Random walks through a room, from which board-to-answer segments start.
-_STATES_PER_ROOM, _WALK = 12, 30
 #: Actions that may be left in a segment's prompt; an episode has ten.
 _MOST_LEFT = 10
 _IGNORED = -100
@@ -69,11 +67,11 @@ def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen
 def segment_rows(
     config: DictConfig, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rng: random.Random
 ) -> Iterator[Row]:
-    """Board to answer: the end of a prompt, from the line break before the board on, and one demonstrated response."""
+    """Board to answer: the end of a prompt, from the line break before the board on, and one response."""
     config = demonstration_config(config, recipe.play, groups=1)
     tails = prompt_tails(config, tokenizer, _MOST_LEFT)
     demonstrator = Demonstrator(recipe.play, config, recipe.segments.solver_share, rng)
-    positions = walk(config, recipe.play, rng, _STATES_PER_ROOM, _WALK)
+    positions = walk(config, recipe.play, rng)
     while batch := list(islice(positions, 1024)):
         left = [rng.randint(1, _MOST_LEFT) for _ in batch]
         prompts = [f"\n{position.text}{tails[n]}" for position, n in zip(batch, left, strict=True)]
@@ -81,9 +79,7 @@ def segment_rows(
             demonstrator.turn(position.room, position.state, n) + TURN_END
             for position, n in zip(batch, left, strict=True)
         ]
-        for prompt, reply in zip(
-            tokenizer(prompts)["input_ids"], tokenizer(replies)["input_ids"], strict=True
-        ):
+        for prompt, reply in zip(tokenizer(prompts)["input_ids"], tokenizer(replies)["input_ids"], strict=True):
             yield Row((*prompt, *reply), (False,) * len(prompt) + (True,) * len(reply))
 
 
@@ -156,7 +152,7 @@ def _optimizers(model: Qwen2ForCausalLM, stage: StageRecipe) -> list[torch.optim
 
 
 def _batches(data: list[Row], size: int, order: random.Random) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Token ids and labels, ``[size, longest]`` each, padded on the right: causal attention never looks there."""
+    """Ids and labels, ``[size, longest]`` each, padded on the right, where causal attention never looks."""
     while True:
         order.shuffle(data)
         for start in range(0, len(data) - size + 1, size):

@@ -2,8 +2,9 @@
 
     python -m ragen_tsr.models.tiny [--force] [--check]
 
-Decides the name (a hash of everything that determines the weights), the order of the building steps and what the
-folder holds. Leaves the steps themselves to `tokenizer`, `sft` and `measure`, and the constants to `recipe`.
+Decides the name (a hash of everything that determines the weights), the order of the building steps and
+what the folder holds. Leaves the steps themselves to `tokenizer`, `sft` and `measure`, and the constants to
+`recipe`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import ast
 import hashlib
 import json
 import logging
-import os
 import random
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -39,8 +40,8 @@ logger = logging.getLogger(__name__)
 
 FAMILY = "qwen-tsr-tiny"
 """Beginning of the folder's name; upstream RAGEN looks for a family name ("qwen") in a model's path."""
-THREADS = 2
-"""Threads of a build, so that its bytes do not depend on how many cores a machine has beyond two."""
+THREADS = 1
+"""Threads of a build: matrices this small gain little from more, and its bytes do not depend on the machine's cores."""
 _BUILD_CODE = (demonstrations, optimizer, sft, solver, tokenizer)
 _MEASURED = {"training": 1.0, "validation": 0.5}
 """Temperatures at which the policy is measured: those of training and of validation rollouts."""
@@ -57,7 +58,8 @@ def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, 
     """The folder of the tiny policy, built on first use (some minutes on two cores).
 
     Args:
-        config: whose prompts it is to understand; the project's defaults if None. Another wording is another model.
+        config: whose prompts it is to understand; the project's defaults if None. Another wording is another
+            model.
         recipe: another recipe is another model, too.
         force: build it anew even if it is there.
     """
@@ -68,7 +70,7 @@ def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, 
 
 
 def model_name(config: DictConfig, recipe: Recipe) -> str:
-    """``qwen-tsr-tiny-<hash>`` of the recipe, of the code that applies it, and of what prompts and episodes look like."""
+    """``qwen-tsr-tiny-<hash>`` of the recipe, the code that applies it, and how prompts and episodes look."""
     blank = tokenizer.build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length)
     probes = [blank.decode((*chat.prompt, *chat.response)) for chat in _probes(config, blank, recipe)]
     code = [_meaning(Path(module.__file__ or "")) for module in _BUILD_CODE]
@@ -88,9 +90,7 @@ def check(folder: Path, config: DictConfig, recipe: Recipe) -> dict[str, Score]:
     text = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     return {
-        name: measure(
-            model, text, rooms, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed
-        )
+        name: measure(model, text, rooms, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed)
         for name, temperature in _MEASURED.items()
     }
 
@@ -105,10 +105,7 @@ def _meaning(source: Path) -> str:
     """A module's code without comments and docstrings: what changes it changes what the module does."""
     tree = ast.parse(source.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return ast.dump(tree)
 
@@ -144,10 +141,9 @@ def _tokenizer(config: DictConfig, recipe: Recipe) -> PreTrainedTokenizerFast:
     blank = tokenizer.build_tokenizer([], 0, 1, about.model_max_length)
     plays = demonstration_config(config, recipe.play, about.episodes)
     demonstrator = Demonstrator(recipe.play, plays, 0.5, random.Random(recipe.seed))
-    texts = [
-        blank.decode((*chat.prompt, *chat.response))
-        for chat in play_chats(plays, blank, demonstrator, rounds=1)
-    ]
+    texts = [blank.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, blank, demonstrator, rounds=1)]
+    walk = demonstrations.walk(config, recipe.play, random.Random(recipe.seed))
+    texts += [f"\n{position.text}\n" for position in islice(walk, about.boards)]
     return tokenizer.build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length)
 
 
@@ -157,7 +153,7 @@ def _reproducible(seed: int) -> Iterator[None]:
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        torch.set_num_threads(min(THREADS, len(os.sched_getaffinity(0))))
+        torch.set_num_threads(THREADS)
         torch.use_deterministic_algorithms(True)
         try:
             yield
@@ -191,15 +187,12 @@ class _Display:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ragen_tsr.models.tiny", description="Build the tiny policy."
-    )
+    parser = argparse.ArgumentParser(prog="python -m ragen_tsr.models.tiny", description="Build the tiny policy.")
     parser.add_argument("--force", action="store_true", help="build it even if it is in the cache")
     parser.add_argument("--check", action="store_true", help="measure it: valid turns and solved rooms")
     options = parser.parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO, format="%(message)s", handlers=[RichHandler(show_path=False, show_level=False)]
-    )
+    handler = RichHandler(show_path=False, show_level=False)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     config, recipe = default_config(), Recipe()
     folder = ensure_tiny(config, recipe, options.force)
     out = Console(soft_wrap=True, highlight=False)
@@ -213,8 +206,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         for name, score in check(folder, config, recipe).items():
             out.print(
-                f"{name} (temperature {_MEASURED[name]}), {score.rooms} rooms: {score.valid:.1%} of turns valid, "
-                f"{score.success:.1%} solved, random turns of the same length {score.random_success:.1%}, "
+                f"{name} (temperature {_MEASURED[name]}), {score.rooms} rooms: "
+                f"{score.valid:.1%} of turns valid, {score.success:.1%} solved, "
+                f"random turns of the same length {score.random_success:.1%}, "
                 f"{score.actions_per_turn:.2f} actions and {score.response_tokens:.1f} tokens a turn"
             )
     return 0
