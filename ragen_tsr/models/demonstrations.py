@@ -91,6 +91,7 @@ def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> D
                 "env_configs": {"tags": [play.tag], "n_groups": [groups]},
             },
         },
+        "agent_proxy": {"max_turn": play.max_turn},
         "seed": {"train": play.first_seed, "val": play.first_seed},
         # A tokenizer that has learnt nothing yet spells prompts in bytes: nothing may be cut off.
         "actor_rollout_ref": {"rollout": {"max_model_len": 1_000_000}},

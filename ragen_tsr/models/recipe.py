@@ -55,6 +55,8 @@ class PlayRecipe:
     min_actions: int = 2
     max_actions: int = 3
     """Actions of a turn: uniform between the two, but never more than are left or than the solver needs."""
+    max_turn: int = 5
+    """Turns of an episode; also for runs with another limit, since no prompt mentions it."""
 
 
 @dataclass(frozen=True)
@@ -93,4 +95,3 @@ class Recipe:
         )
     )
     """Whole episodes as the context manager renders them."""
-    measured_rooms: int = 256

@@ -13,7 +13,7 @@ from itertools import islice
 
 import torch
 from omegaconf import DictConfig
-from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from ragen_tsr.models.demonstrations import (
     Demonstrator,
@@ -24,7 +24,7 @@ from ragen_tsr.models.demonstrations import (
 )
 from ragen_tsr.models.optimizer import Muon
 from ragen_tsr.models.recipe import ModelRecipe, Recipe, StageRecipe
-from ragen_tsr.models.tokenizer import TURN_END, TURN_START
+from ragen_tsr.models.tokenizer import TURN_END, TURN_START, build_tokenizer
 
 Progress = Callable[[str, int, int, float], None]
 """Told after every step: stage, steps done, steps in all, loss."""
@@ -42,6 +42,40 @@ class Row:
 
     tokens: tuple[int, ...]
     learnt: tuple[bool, ...]
+
+
+def warm_start(
+    config: DictConfig, recipe: Recipe, progress: Progress
+) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
+    """The whole recipe: tokenizer, untrained model, board-to-answer segments, whole conversations.
+
+    Model weights and nothing else come from torch's global generator, which the caller seeds.
+    """
+    tokenizer = train_tokenizer(config, recipe)
+    model = build_model(recipe.model, tokenizer)
+    rng = random.Random(recipe.seed)
+    segments = segment_rows(config, tokenizer, recipe, rng)
+    train_stage(model, "segments", segments, recipe.segments, recipe.seed, progress)
+    chats = chat_rows(config, tokenizer, recipe, rng)
+    train_stage(model, "chats", chats, recipe.chats, recipe.seed, progress)
+    return model, tokenizer
+
+
+def train_tokenizer(config: DictConfig, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on conversations of `config` and on more boards than those show."""
+    about = recipe.tokenizer
+    texts = conversations(config, recipe, about.episodes)
+    positions = walk(config, recipe.play, random.Random(recipe.seed))
+    texts += [f"\n{position.text}\n" for position in islice(positions, about.boards)]
+    return build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length)
+
+
+def conversations(config: DictConfig, recipe: Recipe, episodes: int) -> list[str]:
+    """Texts of whole demonstrated conversations, rendered without a trained tokenizer."""
+    spelling = build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length)
+    plays = demonstration_config(config, recipe.play, episodes)
+    demonstrator = Demonstrator(recipe.play, plays, 0.5, random.Random(recipe.seed))
+    return [spelling.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, spelling, demonstrator, 1)]
 
 
 def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:

@@ -2,8 +2,8 @@
 
     python -m ragen_tsr.models.tiny [--force] [--check]
 
-Decides the name (a hash of everything that determines the weights), the order of the building steps and
-what the folder holds. Leaves the steps themselves to `tokenizer`, `sft` and `measure`, and the constants to
+Decides the name (a hash of everything that determines the weights), where the folder is and what it
+holds. Leaves the steps themselves to `sft` and `measure`, and the constants to
 `recipe`.
 """
 
@@ -14,13 +14,11 @@ import ast
 import hashlib
 import json
 import logging
-import random
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -28,11 +26,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from ragen_tsr.config import Command, compose
 from ragen_tsr.models import cache, demonstrations, optimizer, sft, solver, tokenizer
-from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats
+from ragen_tsr.models.demonstrations import demonstration_config
 from ragen_tsr.models.measure import Score, measure
 from ragen_tsr.models.recipe import CODE_VERSION, Recipe
 
@@ -45,6 +43,7 @@ THREADS = 1
 _BUILD_CODE = (demonstrations, optimizer, sft, solver, tokenizer)
 _MEASURED = {"training": 1.0, "validation": 0.5}
 """Temperatures at which the policy is measured: those of training and of validation rollouts."""
+MEASURED_ROOMS = 256
 _MEASURE_FIRST_SEED = 1_000_000_000
 _RESPONSE_TOKENS = 48
 
@@ -71,8 +70,7 @@ def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, 
 
 def model_name(config: DictConfig, recipe: Recipe) -> str:
     """``qwen-tsr-tiny-<hash>`` of the recipe, the code that applies it, and how prompts and episodes look."""
-    blank = tokenizer.build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length)
-    probes = [blank.decode((*chat.prompt, *chat.response)) for chat in _probes(config, blank, recipe)]
+    probes = sft.conversations(config, recipe, episodes=8)
     code = [_meaning(Path(module.__file__ or "")) for module in _BUILD_CODE]
     everything = json.dumps([CODE_VERSION, asdict(recipe), code, probes], sort_keys=True)
     return f"{FAMILY}-{hashlib.sha256(everything.encode()).hexdigest()[:12]}"
@@ -83,22 +81,16 @@ def parameters(folder: Path) -> int:
     return sum(weight.numel() for weight in AutoModelForCausalLM.from_pretrained(folder).parameters())
 
 
-def check(folder: Path, config: DictConfig, recipe: Recipe) -> dict[str, Score]:
-    """Measure the policy in `folder` at the temperatures of training and of validation."""
-    rooms = demonstration_config(config, recipe.play, recipe.measured_rooms)
-    rooms.seed.val = _MEASURE_FIRST_SEED
+def check(folder: Path, config: DictConfig, recipe: Recipe, rooms: int = MEASURED_ROOMS) -> dict[str, Score]:
+    """Measure the policy in `folder`, in `rooms` rooms, at the temperatures of training and of validation."""
+    plays = demonstration_config(config, recipe.play, rooms)
+    plays.seed.val = _MEASURE_FIRST_SEED
     text = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     return {
-        name: measure(model, text, rooms, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed)
+        name: measure(model, text, plays, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed)
         for name, temperature in _MEASURED.items()
     }
-
-
-def _probes(config: DictConfig, blank: PreTrainedTokenizerFast, recipe: Recipe) -> list[demonstrations.Chat]:
-    rng = random.Random(recipe.seed)
-    small = demonstration_config(config, recipe.play, groups=8)
-    return list(play_chats(small, blank, Demonstrator(recipe.play, small, 0.5, rng), rounds=1))
 
 
 def _meaning(source: Path) -> str:
@@ -115,13 +107,7 @@ def _build(folder: Path, config: DictConfig, recipe: Recipe) -> None:
     started, used = time.perf_counter(), time.process_time()
     logger.info("building the tiny policy, once, in a few minutes")
     with _reproducible(recipe.seed), _Display() as display:
-        text = _tokenizer(config, recipe)
-        model = sft.build_model(recipe.model, text)
-        rng = random.Random(recipe.seed)
-        segments = sft.segment_rows(config, text, recipe, rng)
-        sft.train_stage(model, "segments", segments, recipe.segments, recipe.seed, display)
-        chats = sft.chat_rows(config, text, recipe, rng)
-        sft.train_stage(model, "chats", chats, recipe.chats, recipe.seed, display)
+        model, text = sft.warm_start(config, recipe, display)
     ends = {"eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
     model.generation_config = GenerationConfig(do_sample=True, **ends)
     model.save_pretrained(folder)
@@ -134,17 +120,6 @@ def _build(folder: Path, config: DictConfig, recipe: Recipe) -> None:
         "cpu_seconds": round(time.process_time() - used, 1),
     }
     (folder / "build.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def _tokenizer(config: DictConfig, recipe: Recipe) -> PreTrainedTokenizerFast:
-    about = recipe.tokenizer
-    blank = tokenizer.build_tokenizer([], 0, 1, about.model_max_length)
-    plays = demonstration_config(config, recipe.play, about.episodes)
-    demonstrator = Demonstrator(recipe.play, plays, 0.5, random.Random(recipe.seed))
-    texts = [blank.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, blank, demonstrator, rounds=1)]
-    walk = demonstrations.walk(config, recipe.play, random.Random(recipe.seed))
-    texts += [f"\n{position.text}\n" for position in islice(walk, about.boards)]
-    return tokenizer.build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length)
 
 
 @contextmanager
@@ -191,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="build it even if it is in the cache")
     parser.add_argument("--check", action="store_true", help="measure it: valid turns and solved rooms")
     options = parser.parse_args(arguments)
-    handler = RichHandler(show_path=False, show_level=False)
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     config, recipe = default_config(), Recipe()
     folder = ensure_tiny(config, recipe, options.force)

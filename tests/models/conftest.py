@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
 from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerFast
 
-from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats
 from ragen_tsr.models.recipe import Recipe
+from ragen_tsr.models.sft import conversations
 from ragen_tsr.models.tiny import default_config
 from ragen_tsr.models.tokenizer import build_tokenizer
 
@@ -30,17 +29,13 @@ def small_recipe() -> Recipe:
         model=replace(recipe.model, hidden_size=16, intermediate_size=32, layers=1, heads=2),
         segments=replace(recipe.segments, samples=64, batch=16, steps=6),
         chats=replace(recipe.chats, samples=16, batch=8, steps=3),
-        measured_rooms=8,
     )
 
 
 @pytest.fixture(scope="session")
 def texts(config: DictConfig, small_recipe: Recipe) -> list[str]:
     """Whole conversations as the context manager renders them."""
-    blank = build_tokenizer([], 0, 1, 4096)
-    plays = demonstration_config(config, small_recipe.play, groups=16)
-    demonstrator = Demonstrator(small_recipe.play, plays, 0.5, random.Random(0))
-    return [blank.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, blank, demonstrator, 1)]
+    return conversations(config, small_recipe, episodes=16)
 
 
 @pytest.fixture(scope="session")

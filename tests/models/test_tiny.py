@@ -63,7 +63,9 @@ def test_comments_do_not_change_the_name_but_code_does(tmp_path):
 
 
 def test_settings_that_do_not_reach_the_prompts_keep_the_name(config):
-    other = OmegaConf.merge(config, {"run_seed": 5, "es_manager": {"train": {"env_groups": 2}}})
+    other = OmegaConf.merge(
+        config, {"run_seed": 5, "es_manager": {"train": {"env_groups": 2}}, "agent_proxy": {"max_turn": 2}}
+    )
     assert model_name(other, Recipe()) == model_name(config, Recipe())
 
 
@@ -78,7 +80,7 @@ def test_a_build_is_deterministic_and_loads(cache, config, small_recipe):
     assert model.config.model_type == "qwen2"
     assert model.config.eos_token_id == model.generation_config.eos_token_id == text.eos_token_id
     assert model.config.vocab_size == len(text)
-    scores = check(folder, config, small_recipe)
+    scores = check(folder, config, small_recipe, rooms=8)
     assert all(0 <= score.valid <= 1 and score.rooms == 8 for score in scores.values())
 
 
