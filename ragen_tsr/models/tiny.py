@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 FAMILY = "qwen-tsr-tiny"
 """Beginning of the folder's name; upstream RAGEN looks for a family name ("qwen") in a model's path."""
 THREADS = 1
-"""Threads of a build: matrices this small gain little from more, and its bytes do not depend on the machine's cores."""
+"""Threads of building and measuring: matrices this small gain little from more, and bytes do not depend on cores."""
 _BUILD_CODE = (demonstrations, optimizer, sft, solver, tokenizer)
 _MEASURED = {"training": 1.0, "validation": 0.5}
 """Temperatures at which the policy is measured: those of training and of validation rollouts."""
@@ -87,10 +87,13 @@ def check(folder: Path, config: DictConfig, recipe: Recipe, rooms: int = MEASURE
     plays.seed.val = _MEASURE_FIRST_SEED
     text = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    return {
-        name: measure(model, text, plays, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed)
-        for name, temperature in _MEASURED.items()
-    }
+    with _reproducible(recipe.seed):
+        return {
+            name: measure(
+                model, text, plays, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed
+            )
+            for name, temperature in _MEASURED.items()
+        }
 
 
 def _meaning(source: Path) -> str:
