@@ -1,7 +1,7 @@
 """The tiny policy's tokenizer: byte-level BPE over pre-tokens cut for this project's prompts.
 
 Decides: where text is cut before merges are learnt, the special tokens, the chat template.
-Leaves to others: which texts it is trained on (`prompts`), and everything about the model.
+Leaves to others: which texts it is trained on (`sft`), and everything about the model.
 
 The cuts, in order of precedence:
 
