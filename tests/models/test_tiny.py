@@ -94,3 +94,13 @@ def test_the_policy_is_good_enough_and_leaves_room_for_learning(config):
         assert score.valid >= 0.95
         assert score.success < 0.6
         assert score.success >= 1.5 * score.random_success
+
+
+def test_the_command_builds_says_where_and_measures(cache, config, small_recipe, monkeypatch, capsys):
+    monkeypatch.setattr(tiny, "Recipe", lambda: small_recipe)
+    monkeypatch.setattr(tiny, "check", lambda *arguments: check(*arguments, rooms=4))
+    assert tiny.main(["--check"]) == 0
+    printed = capsys.readouterr().out
+    assert str(cache / model_name(config, small_recipe)) in printed
+    assert "parameters" in printed
+    assert printed.count("4 rooms") == 2
