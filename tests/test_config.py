@@ -79,7 +79,7 @@ def test_ragens_override_strings_work_unchanged(method):
 
 def test_groups_are_shared_out_among_tags():
     config = composed("es_manager.train.env_configs.tags=[SimpleSokoban,LargerSokoban]")
-    assert list(config.es_manager.train.env_configs.n_groups) == [2, 2]
+    assert list(config.es_manager.train.env_configs.n_groups) == [4, 4]
     assert list(config.es_manager.val.env_configs.n_groups) == [32, 32]
 
 
@@ -131,7 +131,7 @@ def test_overrides_that_name_nothing_are_refused(override, message):
     ("override", "message"),
     [
         ("search.M=0", r"search\.M=0"),
-        ("search.slots=5", r"search\.slots=5"),
+        ("search.slots=9", r"search\.slots=9"),
         ("search.rank_by=best", r"search\.rank_by='best'"),
         ("search.invalid=never", r"search\.invalid='never'"),
         ("search.scorer=nobody", r"search\.scorer='nobody'"),
@@ -142,7 +142,7 @@ def test_overrides_that_name_nothing_are_refused(override, message):
         ("agent_proxy.context_window_mode=half", r"context_window_mode='half'"),
         ("es_manager.format_penalty=0.1", r"es_manager\.format_penalty=0\.1"),
         ("es_manager.train.env_configs.tags=[Chess]", "'Chess' must be one of SimpleSokoban"),
-        ("es_manager.train.env_configs.n_groups=[3]", r"n_groups=\[3\]: must add up to .*env_groups=4"),
+        ("es_manager.train.env_configs.n_groups=[3]", r"n_groups=\[3\]: must add up to .*env_groups=8"),
         ("es_manager.train.env_configs.n_groups=[2,2]", "must have one number for each of"),
         ("custom_envs.SimpleSokoban.env_type=chess", "'chess': must be one of"),
         ("custom_envs.SimpleSokoban.env_config.num_boxes=0", "num_boxes"),
