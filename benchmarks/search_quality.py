@@ -126,6 +126,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the sampling noise")
     parser.add_argument("--first-room", type=int, default=900_000)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)  # a second one gains a tiny model nothing, and waits dearly on a busy machine
     methods = arguments.methods.split(",")
     if "none" not in methods:
         parser.error(f"--methods {arguments.methods}: must contain none, which the others are compared with")
