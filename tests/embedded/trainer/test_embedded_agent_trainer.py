@@ -83,9 +83,7 @@ def test_validation_comes_first_then_when_due_and_at_the_end(tmp_path):
 
 
 def test_an_empty_batch_counts_as_a_step_and_updates_nothing(tmp_path, caplog):
-    trainer = make_trainer(
-        trainer_config(tmp_path, "actor_rollout_ref.rollout.rollout_filter_include_zero=false")
-    )
+    trainer = make_trainer(trainer_config(tmp_path, "actor_rollout_ref.rollout.rollout_filter_include_zero=false"))
     trainer.agent_proxy.flat = {4, 5}
     trainer.fit()
     last = logged(tmp_path)[-1]
@@ -99,7 +97,14 @@ def test_an_empty_batch_counts_as_a_step_and_updates_nothing(tmp_path, caplog):
 
 
 def test_rows_too_few_for_delete_are_an_empty_batch(tmp_path, caplog):
-    trainer = run(tmp_path, "agent_proxy.batch_adjust_mode=delete", "es_manager.train.env_groups=3")
+    trainer = run(
+        tmp_path,
+        "agent_proxy.batch_adjust_mode=delete",
+        "es_manager.train.env_groups=3",
+        "es_manager.train.group_size=4",
+        "ppo_mini_batch_size=4",
+        "micro_batch_size_per_gpu=4",
+    )
     assert trainer.actor_rollout_wg.calls.count("update_actor") == 0
     assert "batch_adjust_mode=delete needs 12 rows, the filter kept 4; no update" in caplog.text
 
@@ -160,9 +165,7 @@ def uninterrupted(request, tmp_path_factory):
     ],
     ids=lambda fatal: "-".join(map(str, fatal)),
 )
-def test_a_killed_and_resumed_run_logs_what_the_uninterrupted_one_does(
-    tmp_path, fatal, uninterrupted, monkeypatch
-):
+def test_a_killed_and_resumed_run_logs_what_the_uninterrupted_one_does(tmp_path, fatal, uninterrupted, monkeypatch):
     algo, whole = uninterrupted
     config = trainer_config(tmp_path / "cut", f"algo={algo}")
     with monkeypatch.context() as patch:
