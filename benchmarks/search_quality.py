@@ -98,9 +98,7 @@ def play(method: str, arguments: argparse.Namespace, lengths: np.ndarray | None 
     statuses = [entry["status"] for entry in proxy.train_es_manager.envs]
     turns = [turn for cache in proxy.train_es_manager.rollout_cache for turn in cache["history"][:-1]]
     return Played(
-        success=np.reshape([status.terminated and not status.truncated for status in statuses], shape).astype(
-            float
-        ),
+        success=np.reshape([status.terminated and not status.truncated for status in statuses], shape).astype(float),
         return_=np.reshape([float(sum(status.rewards)) for status in statuses], shape),
         metrics=rollouts.meta_info["metrics"],
         seconds=seconds,
@@ -134,9 +132,7 @@ def main() -> int:
     played = {"random": play("none", arguments, played["none"].turn_lengths), **played}
 
     console = Console(width=150, highlight=False)
-    table = Table(
-        title=f"{arguments.rooms} rooms x {arguments.slots} committed trajectories, {arguments.model} policy"
-    )
+    table = Table(title=f"{arguments.rooms} rooms x {arguments.slots} committed trajectories, {arguments.model} policy")
     columns = [
         "method",
         "success",

@@ -79,9 +79,7 @@ def _checked_home(home: str) -> Path:
             f"{HOME_VARIABLE}={home!r} is not a RAGEN checkout (no ragen/llm_agent/es_manager.py in it); "
             f"unset it to use the embedded runtime"
         )
-    result = subprocess.run(
-        ["git", "-C", str(path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run(["git", "-C", str(path), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     commit = result.stdout.strip()
     if commit != RAGEN_COMMIT:
         found = commit or result.stderr.strip() or "no commit"

@@ -84,9 +84,7 @@ def parse(arguments: Sequence[str]) -> Command:
         if argument in words:
             continue
         if key in ("env", "search"):
-            raise ConfigError(
-                f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}"
-            )
+            raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
         if key == "model" and value not in options("model"):
             argument = f"model_path={_quoted(value)}"
         overrides.append(argument)
@@ -112,9 +110,7 @@ def compose(command: Command) -> DictConfig:
     try:
         config = _compose([*groups, *overrides])
     except OverrideParseException as error:
-        raise ConfigError(
-            f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})"
-        ) from error
+        raise ConfigError(f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_explain(error, groups, overrides)) from error
     derive(config)

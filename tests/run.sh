@@ -4,6 +4,10 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../config/environment.sh"
 ensure_environment dev
 cd "$ROOT"
-say "ruff" && "$PYTHON" -m ruff check .
-say "mypy" && "$PYTHON" -m mypy
-say "pytest" && OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" exec "$PYTHON" -m pytest "$@"
+say "ruff"
+"$PYTHON" -m ruff check .
+"$PYTHON" -m ruff format --check --quiet .
+say "mypy"
+"$PYTHON" -m mypy
+say "pytest"
+OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" exec "$PYTHON" -m pytest "$@"

@@ -85,9 +85,7 @@ def test_groups_are_shared_out_among_tags():
 
 def test_groups_that_cannot_be_shared_out_are_refused():
     with pytest.raises(ConfigError, match="cannot be shared out evenly"):
-        composed(
-            "es_manager.train.env_configs.tags=[SimpleSokoban,LargerSokoban]", "es_manager.train.env_groups=5"
-        )
+        composed("es_manager.train.env_configs.tags=[SimpleSokoban,LargerSokoban]", "es_manager.train.env_groups=5")
 
 
 @pytest.mark.parametrize("name", ["org/Model-0.5B", "./folder with blanks", "it's"])

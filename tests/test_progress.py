@@ -34,9 +34,7 @@ def test_without_a_terminal_there_is_one_plain_line_a_step():
     lines = shown(terminal=False).splitlines()
     assert len(lines) == 3
     assert lines[0] == "step 0/3  validation success 0.125"
-    assert lines[1].startswith(
-        "step 1/3  success 0.50  return -0.25  entropy 1.50  grad 0.75  1,500 tok/s  4.0 s"
-    )
+    assert lines[1].startswith("step 1/3  success 0.50  return -0.25  entropy 1.50  grad 0.75  1,500 tok/s  4.0 s")
     assert lines[2].endswith("left")
     assert "\x1b" not in "".join(lines)
 

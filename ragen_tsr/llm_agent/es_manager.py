@@ -166,9 +166,7 @@ class SearchEnvStateManager(backend.EnvStateManager):
             status=_copy_status(entry["status"]),
         )
 
-    def _place(
-        self, branch: Branch, env_id: int | None = None, noise_path: tuple[int, ...] | None = None
-    ) -> None:
+    def _place(self, branch: Branch, env_id: int | None = None, noise_path: tuple[int, ...] | None = None) -> None:
         """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a path is
         given.
         """

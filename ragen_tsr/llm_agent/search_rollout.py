@@ -92,9 +92,7 @@ class SearchRollout:
         self._close_generation()
         self.es_manager.commit([leaf.payload for leaves in chosen for leaf in leaves])
         seconds = self.ledger.seconds
-        seconds.bookkeeping = (
-            perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
-        )
+        seconds.bookkeeping = perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
         for ledgers, nodes in zip(self.ledgers, self.nodes, strict=True):
             for node in nodes:
                 self.ledger.count_fate(node)
@@ -123,9 +121,7 @@ class SearchRollout:
         return _split(nodes, [expansion.samples for _, expansion in requests])
 
     def _generate(self, branches: Sequence[Branch]) -> tuple[Any, Any]:
-        lm_inputs = self.ctx_manager.get_lm_inputs(
-            [branch.cache for branch in branches], prepare_for_update=False
-        )
+        lm_inputs = self.ctx_manager.get_lm_inputs([branch.cache for branch in branches], prepare_for_update=False)
         lm_inputs.meta_info = self.meta_info
         lm_inputs.meta_info["mode"] = self._mode(self.calls)
         self._last_inputs = lm_inputs

@@ -25,9 +25,7 @@ class Quantity:
     def of(self, metrics: Metrics) -> float | None:
         """The figure in one step's metrics, None where the step has none."""
         found = [
-            float(value)
-            for name, value in metrics.items()
-            if value is not None and re.fullmatch(self.pattern, name)
+            float(value) for name, value in metrics.items() if value is not None and re.fullmatch(self.pattern, name)
         ]
         return sum(found) / len(found) if found else None
 

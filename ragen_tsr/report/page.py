@@ -150,9 +150,7 @@ def _about(folder: Path) -> dict[str, Any]:
 
 def _remaining(steps: Sequence[figures.Metrics]) -> list[tuple[int, float]]:
     gone = {
-        step: sum(
-            dict(quantity.series(steps)).get(step, 0.0) for quantity in (figures.MERGED, figures.PRUNED)
-        )
+        step: sum(dict(quantity.series(steps)).get(step, 0.0) for quantity in (figures.MERGED, figures.PRUNED))
         for step, _ in figures.NODES.series(steps)
     }
     return [(step, max(0.0, value - gone[step])) for step, value in figures.NODES.series(steps)]
@@ -163,14 +161,10 @@ def _tiles(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     tiles = []
     validation = list(summary["validation_success"].items())
     if validation:
-        remark = (
-            f"from {validation[0][1]:.1%} before" if len(validation) > 1 else f"at step {validation[0][0]}"
-        )
+        remark = f"from {validation[0][1]:.1%} before" if len(validation) > 1 else f"at step {validation[0][0]}"
         tiles.append(("Validation success", f"{validation[-1][1]:.1%}", remark))
     if summary["train_success_last"] is not None:
-        tiles.append(
-            ("Training success", f"{summary['train_success_last']:.1%}", "last step, committed episodes")
-        )
+        tiles.append(("Training success", f"{summary['train_success_last']:.1%}", "last step, committed episodes"))
     totals, seconds = summary["search_totals"], summary["training_seconds"]
     tiles.append(("Steps", str(summary["steps"]), f"{_duration(seconds)} of training"))
     tiles.append(
@@ -180,9 +174,7 @@ def _tiles(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
             f"{_short(totals['generation_calls'])} generation calls",
         )
     )
-    tiles.append(
-        ("Turns sampled", _short(totals["nodes_expanded"]), f"{_short(totals['env_steps'])} actions executed")
-    )
+    tiles.append(("Turns sampled", _short(totals["nodes_expanded"]), f"{_short(totals['env_steps'])} actions executed"))
     return tiles
 
 
@@ -196,9 +188,7 @@ def _short(number: float) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return (
-        f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-    )
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _template() -> Any:

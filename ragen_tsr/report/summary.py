@@ -44,12 +44,8 @@ def summarise(steps: Sequence[figures.Metrics], about: Mapping[str, Any]) -> dic
         "validation_success": {str(step): value for step, value in validation},
         "validation_success_change": validation[-1][1] - validation[0][1] if len(validation) > 1 else None,
         "train_success_last": successes[-1][1] if successes else None,
-        "updates_with_gradient": {
-            role: sum(norm > 0 for _, norm in series) for role, series in gradients.items()
-        },
-        "search_totals": {
-            name: sum(value for _, value in quantity.series(steps)) for name, quantity in ledger.items()
-        },
+        "updates_with_gradient": {role: sum(norm > 0 for _, norm in series) for role, series in gradients.items()},
+        "search_totals": {name: sum(value for _, value in quantity.series(steps)) for name, quantity in ledger.items()},
     }
 
 

@@ -79,9 +79,7 @@ class Lookahead(PerSlot):
             leaves = merge([leaf for leaf in leaves if leaf.done] + in_time, rng)
             if call >= self.D:
                 candidates = self._by_candidate(committed, leaves)
-                best_leaf = {
-                    candidate: max(map(prefer.key, below)) for candidate, below in candidates.items()
-                }
+                best_leaf = {candidate: max(map(prefer.key, below)) for candidate, below in candidates.items()}
                 committed = ranked(best_leaf, best_leaf.__getitem__, rng)[0]
                 leaves = candidates[committed]
         return prefer.ranked(leaves, rng)[0]

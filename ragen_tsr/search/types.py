@@ -98,9 +98,7 @@ class Node:
             ValueError: If the score is not a number, which has no place in any order.
         """
         if math.isnan(score):
-            raise ValueError(
-                f"the score of a turn at depth {self.depth + 1} is nan: a scorer must give a number"
-            )
+            raise ValueError(f"the score of a turn at depth {self.depth + 1} is nan: a scorer must give a number")
         return Node(
             parent=self,
             depth=self.depth + 1,

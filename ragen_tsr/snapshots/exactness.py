@@ -147,9 +147,7 @@ class SnapshotExactness:
             snapshotter.restore(target, snapshot)
             if snapshotter.mergeable:
                 again = snapshotter.save(target)
-                assert again == snapshot, (
-                    f"restored into {place}: saved again it is {again!r}, not {snapshot!r}"
-                )
+                assert again == snapshot, f"restored into {place}: saved again it is {again!r}, not {snapshot!r}"
                 assert hash(again) == hash(snapshot), f"restored into {place}: the hash changed"
             difference = first_difference(expected, self.play(target, after))
             assert not difference, f"restored into {place}: {difference}"

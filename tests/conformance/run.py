@@ -96,9 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status: 0 only if no case failed."""
     parser = argparse.ArgumentParser(description="Replay recorded behaviour of upstream RAGEN.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the recorded cases")
-    parser.add_argument(
-        "--only", type=lambda text: text.split(","), help="file names without .jsonl, with commas"
-    )
+    parser.add_argument("--only", type=lambda text: text.split(","), help="file names without .jsonl, with commas")
     options = parser.parse_args(arguments)
     if not options.data.is_dir():
         raise SystemExit(f"--data: {options.data} is not a folder")

@@ -20,9 +20,7 @@ def runner():
     return module
 
 
-@pytest.mark.skipif(
-    not DATA.is_dir(), reason="needs the recorded cases, in shared/conformance beside the checkout"
-)
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs the recorded cases, in shared/conformance beside the checkout")
 @pytest.mark.parametrize("name", CHECKED)
 def test_every_recorded_case_passes(runner, name, capsys):
     status = runner.main(["--data", str(DATA), "--only", name])

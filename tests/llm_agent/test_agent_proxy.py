@@ -192,9 +192,7 @@ def test_searches_are_recorded_as_json_trees(make_config, workers):
             assert {node["fate"] for node in path} == {"chosen"}
             assert path[0]["accumulated"] == pytest.approx(sum(node["score"] for node in path))
             history = proxy.train_es_manager.rollout_cache[record["group"] * 2 + slot]["history"]
-            assert [node["response"] for node in reversed(path)] == [
-                turn["llm_response"] for turn in history[:-1]
-            ]
+            assert [node["response"] for node in reversed(path)] == [turn["llm_response"] for turn in history[:-1]]
         assert sum(ledger["nodes_expanded"] for ledger in record["ledgers"]) == len(nodes)
 
 

@@ -77,9 +77,7 @@ def test_summary_counts_updates_and_adds_up_the_ledger(run):
 
 
 def test_report_is_one_file_that_asks_for_nothing(run):
-    write_summary(
-        run, {"run": "sokoban-beam", "status": "finished", "command": "bash train.sh", "facts": {"a": "b"}}
-    )
+    write_summary(run, {"run": "sokoban-beam", "status": "finished", "command": "bash train.sh", "facts": {"a": "b"}})
     page = write_report(run).read_text()
     assert page.count("<svg") == len(charts(STEPS))
     assert not re.findall(r"""(?:src|href)=["'](?!#)""", page)

@@ -49,17 +49,13 @@ def test_expands_the_kept_beams_with_m_samples_each_and_prunes_the_rest():
 
 
 def test_ranks_by_accumulated_or_by_last_score():
-    tree = Written(
-        {(0,): Turn(5), (1,): Turn(0), (0, 0): Turn(1), (0, 1): Turn(0), (1, 0): Turn(3), (1, 1): Turn(0)}
-    )
+    tree = Written({(0,): Turn(5), (1,): Turn(0), (0, 0): Turn(1), (0, 1): Turn(0), (1, 0): Turn(3), (1, 1): Turn(0)})
     assert paths(search(beam(2, 2, "accumulated"), tree, horizon=2)[0]) == [(0, 0)]
     assert paths(search(beam(2, 2, "last"), tree, horizon=2)[0]) == [(1, 0)]
 
 
 def test_success_beats_any_score_and_failure_loses_to_anything_live():
-    tree = Written(
-        {(0,): Turn(9, done=True), (1,): Turn(5), (2,): Turn(-9, done=True, success=True), (1, 0): Turn(0)}
-    )
+    tree = Written({(0,): Turn(9, done=True), (1,): Turn(5), (2,): Turn(-9, done=True, success=True), (1, 0): Turn(0)})
     assert paths(search(beam(3, 1), tree, horizon=1)[0]) == [(2,)]
     del tree.turns[(2,)]
     assert paths(search(beam(2, 1), tree, horizon=1)[0]) == [(1,)]

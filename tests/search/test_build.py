@@ -25,9 +25,7 @@ def test_builds_each_strategy():
     assert build({"name": "none"}) == NoSearch()
     assert build(BEST) == BestOfN(N=28, invalid="last")
     assert build(BEAM, rank_by="accumulated") == Beam(M=4, B=2, rank_by="accumulated", invalid="last")
-    assert build({**LOOKAHEAD, "rank_by": "last"}, rank_by="accumulated") == Lookahead(
-        4, 2, 2, None, "last", "last"
-    )
+    assert build({**LOOKAHEAD, "rank_by": "last"}, rank_by="accumulated") == Lookahead(4, 2, 2, None, "last", "last")
     assert build({**BEAM, "rank_by": "last", "slots": 3}) == Mixed(Beam(4, 2, "last", "last"), NoSearch(), 3)
     assert build({**BEAM, "rank_by": "last", "slots": None}) == Beam(4, 2, "last", "last")
     assert build(OmegaConf.create(BEST)) == build(BEST)

@@ -15,9 +15,7 @@ def test_one_expand_call_a_turn_for_all_groups_in_order():
         calls.append([(group, ask.node.depth) for group, ask in requests])
         return [
             [
-                ask.node.child(
-                    slot=0, score=0, reward=0, done=group == ask.node.depth, success=False, executed=True
-                )
+                ask.node.child(slot=0, score=0, reward=0, done=group == ask.node.depth, success=False, executed=True)
                 for _ in range(ask.samples)
             ]
             for group, ask in requests
@@ -36,8 +34,7 @@ def test_no_groups_no_calls():
 def test_wrong_numbers_of_children_are_refused():
     def one_too_few(requests):
         return [
-            [ask.node.child(slot=0, score=0, reward=0, done=True, success=False, executed=True)]
-            for _, ask in requests
+            [ask.node.child(slot=0, score=0, reward=0, done=True, success=False, executed=True)] for _, ask in requests
         ]
 
     beam = Beam(M=2, B=1, rank_by="last", invalid="last")
@@ -81,9 +78,7 @@ def test_ledgers_add_up():
 
 
 def test_a_ledger_counts_the_fates_of_a_finished_search():
-    _, grower = search(
-        Beam(M=3, B=2, rank_by="last", invalid="last"), Drawn(4, p_equal=0.9, levels=1), L=2, horizon=4
-    )
+    _, grower = search(Beam(M=3, B=2, rank_by="last", invalid="last"), Drawn(4, p_equal=0.9, levels=1), L=2, horizon=4)
     ledger = Ledger()
     for node in grower.made:
         ledger.count_fate(node)

@@ -57,9 +57,7 @@ def test_d1_is_greedy_with_m_fresh_candidates_a_turn():
     node = grower.root
     for asks in grower.asked:
         assert [(ask.node, ask.samples) for ask in asks] == [(node, 3)]
-        node = max(
-            (child for child in grower.made if child.parent is node), key=lambda child: child.accumulated
-        )
+        node = max((child for child in grower.made if child.parent is node), key=lambda child: child.accumulated)
     assert leaves == [node]
 
 
@@ -121,9 +119,7 @@ def test_a_fresh_candidate_is_committed_only_if_it_finishes_well(fresh, committe
 
 def test_never_goes_back_on_a_committed_turn():
     """At D=1 the second turn of the other branch would be worth more."""
-    tree = Written(
-        {(0,): Turn(2), (1,): Turn(1), (0, 0): Turn(0), (0, 1): Turn(1), (1, 0): Turn(50), (1, 1): Turn(0)}
-    )
+    tree = Written({(0,): Turn(2), (1,): Turn(1), (0, 0): Turn(0), (0, 1): Turn(1), (1, 0): Turn(50), (1, 1): Turn(0)})
     leaves, grower = search(lookahead(2, 1, 2), tree, horizon=2)
     assert paths(leaves) == [(0, 1)]
     assert (1, 0) not in [node.payload for node in grower.made]
@@ -145,6 +141,4 @@ def test_inner_defaults_to_b():
     fields = {"M": 4, "D": 2, "rank_by": "last", "invalid": "last"}
     assert Lookahead(B=2, inner=None, **fields).branching == 2
     assert Lookahead(B=2, inner=3, **fields).branching == 3
-    assert Lookahead(B=7, inner=3, **fields).responses(1, 5) == Lookahead(
-        B=3, inner=None, **fields
-    ).responses(1, 5)
+    assert Lookahead(B=7, inner=3, **fields).responses(1, 5) == Lookahead(B=3, inner=None, **fields).responses(1, 5)

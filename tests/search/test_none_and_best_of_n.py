@@ -24,9 +24,7 @@ of return 2."""
 
 def test_none_samples_one_turn_for_each_live_slot_in_slot_order():
     leaves, grower = search(NoSearch(), Drawn(seed=3, p_done=0.5), L=8, horizon=5)
-    assert [(ask.slot, ask.samples, ask.node.payload) for ask in grower.asked[0]] == [
-        (i, 1, ()) for i in range(8)
-    ]
+    assert [(ask.slot, ask.samples, ask.node.payload) for ask in grower.asked[0]] == [(i, 1, ()) for i in range(8)]
     for asks, previous in zip(grower.asked[1:], grower.asked, strict=False):
         level = [node for node in grower.made if node.depth == previous[0].node.depth + 1]
         assert [(ask.slot, ask.samples, ask.node) for ask in asks] == [

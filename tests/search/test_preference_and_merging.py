@@ -12,9 +12,7 @@ ROOT = Node.root()
 
 
 def node(score=0.0, *, parent=ROOT, done=False, success=False, executed=True, key=None):
-    return parent.child(
-        slot=0, score=score, reward=0.0, done=done, success=success, executed=executed, merge_key=key
-    )
+    return parent.child(slot=0, score=score, reward=0.0, done=done, success=success, executed=executed, merge_key=key)
 
 
 def test_sums_and_counts_follow_from_the_parent():
@@ -58,17 +56,12 @@ def test_invalid_as_scored_leaves_idle_turns_where_their_score_puts_them():
 def test_success_is_preferred_even_after_an_idle_turn():
     solved = node(parent=node(executed=False), done=True, success=True)
     live = node(50)
-    assert (
-        Preference(RANK_BY["accumulated"], "last").ranked([live, solved], np.random.default_rng(0))[0]
-        is solved
-    )
+    assert Preference(RANK_BY["accumulated"], "last").ranked([live, solved], np.random.default_rng(0))[0] is solved
 
 
 def test_among_successes_only_the_score_counts():
     finished, live = node(2, done=True, success=True), node(1, success=True)
-    assert (
-        Preference(RANK_BY["last"], "last").ranked([live, finished], np.random.default_rng(0))[0] is finished
-    )
+    assert Preference(RANK_BY["last"], "last").ranked([live, finished], np.random.default_rng(0))[0] is finished
 
 
 def test_ties_are_drawn_fairly_and_reproducibly():

@@ -177,10 +177,7 @@ def test_mixed_searches_its_first_slots_and_samples_the_rest():
 
 
 def _trace(leaf):
-    return [
-        (node.payload, node.slot, node.score, node.return_, node.done, node.success)
-        for node in node_path(leaf)
-    ]
+    return [(node.payload, node.slot, node.score, node.return_, node.done, node.success) for node in node_path(leaf)]
 
 
 def _asked(grower):

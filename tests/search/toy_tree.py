@@ -122,11 +122,7 @@ class Drawn(Tree):
         success = done and bool(rng.random() < 0.4)
         score = float(rng.normal() if self.levels is None else rng.integers(self.levels))
         executed = success or bool(rng.random() >= self.p_idle)
-        key = (
-            (path[:-1], int(rng.integers(2)), score, done, success, executed)
-            if rng.random() < self.p_equal
-            else None
-        )
+        key = (path[:-1], int(rng.integers(2)), score, done, success, executed) if rng.random() < self.p_equal else None
         return Turn(score, done, success, executed, key, reward=float(rng.normal()))
 
     def branching(self, path: Path) -> int | None:
@@ -142,8 +138,7 @@ def search_groups(strategy, trees: Sequence[Tree], L: int, horizon: int, seeds: 
     growers = [tree.start() for tree in trees]
     seeds = range(len(trees)) if seeds is None else seeds
     searches = [
-        strategy.search(grower.root, L, horizon, generator(seed))
-        for grower, seed in zip(growers, seeds, strict=True)
+        strategy.search(grower.root, L, horizon, generator(seed)) for grower, seed in zip(growers, seeds, strict=True)
     ]
 
     def expand(requests: list[Request]) -> list[list[Node]]:

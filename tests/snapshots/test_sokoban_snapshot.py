@@ -22,9 +22,7 @@ class TestTwoBoxesWithCoordinatesAndEveryAction(SnapshotExactness):
     actions = tuple(range(9))
 
     def make_env(self):
-        config = SokobanEnvConfig(
-            dim_x=8, dim_y=8, num_boxes=2, search_depth=10, observation_format="grid_coord"
-        )
+        config = SokobanEnvConfig(dim_x=8, dim_y=8, num_boxes=2, search_depth=10, observation_format="grid_coord")
         return SokobanEnv(config)
 
 

@@ -43,9 +43,7 @@ def chat_format(tokenizer: Any) -> ChatFormat:
             token that opens every message and another that closes it.
     """
     if not tokenizer.chat_template:
-        raise ChatFormatError(
-            "the tokenizer has no chat template; one is needed to build prompts and loss masks"
-        )
+        raise ChatFormatError("the tokenizer has no chat template; one is needed to build prompts and loss masks")
     messages = [{"role": role, "content": text} for role, text in zip(ROLES, _CONTENTS, strict=True)]
     text = tokenizer.apply_chat_template(messages, tokenize=False)
     pieces = _between(text)
@@ -78,9 +76,7 @@ def chat_format(tokenizer: Any) -> ChatFormat:
                 f"{tokenizer.decode([end_id])!r}, where a message of role {role!r} begins; found {opening!r}"
             )
     if closing_ids.count(end_id) != 1 or start_id in closing_ids:
-        raise ChatFormatError(
-            f"looked for {tokenizer.decode([end_id])!r} once where a message ends; found {closing!r}"
-        )
+        raise ChatFormatError(f"looked for {tokenizer.decode([end_id])!r} once where a message ends; found {closing!r}")
     prompt = tokenizer.apply_chat_template(messages[:2], tokenize=False, add_generation_prompt=True)
     if not prompt.endswith(closing + openings[2]):
         raise ChatFormatError(
@@ -102,9 +98,7 @@ def _between(text: str) -> list[str]:
     for content in _CONTENTS:
         before, found, rest = rest.partition(content)
         if not found:
-            raise ChatFormatError(
-                f"looked for the contents {_CONTENTS} in this order, each once; found {text!r}"
-            )
+            raise ChatFormatError(f"looked for the contents {_CONTENTS} in this order, each once; found {text!r}")
         pieces.append(before)
     if any(content in piece for content in _CONTENTS for piece in [*pieces, rest]):
         raise ChatFormatError(f"looked for each of the contents {_CONTENTS} once; found {text!r}")

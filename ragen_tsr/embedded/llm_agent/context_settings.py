@@ -94,9 +94,7 @@ class ContextSettings:
                 "agent_proxy.reward_normalization.method", proxy.reward_normalization.method, NORMALISATIONS
             ),
             tags={tag: _tag_settings(config, tag) for tag in tags},
-            tag_of_slot=tuple(
-                tag for tag, count in zip(tags, counts, strict=True) for _ in range(count * group_size)
-            ),
+            tag_of_slot=tuple(tag for tag, count in zip(tags, counts, strict=True) for _ in range(count * group_size)),
             group_size=group_size,
             collapse_first_turn=bool(OmegaConf.select(config, "collapse_detection.first_turn_enabled")),
             collapse_all_turns=bool(OmegaConf.select(config, "collapse_detection.multi_turn_enabled")),
@@ -113,9 +111,7 @@ def _window(value: Any) -> int | None:
     if value is None or value < 0:
         return None
     if value == 0:
-        raise ValueError(
-            "agent_proxy.max_context_window=0; allowed: -1 (all turns) or at least 1 (the present turn)"
-        )
+        raise ValueError("agent_proxy.max_context_window=0; allowed: -1 (all turns) or at least 1 (the present turn)")
     return int(value)
 
 
@@ -126,15 +122,11 @@ def _tag_settings(config: DictConfig, tag: str) -> TagSettings:
     instructions.
     """
     if tag not in config.custom_envs:
-        raise ValueError(
-            f"env_configs.tags has {tag!r}; custom_envs has {sorted(map(str, config.custom_envs))}"
-        )
+        raise ValueError(f"env_configs.tags has {tag!r}; custom_envs has {sorted(map(str, config.custom_envs))}")
     given: Any = OmegaConf.to_container(config.custom_envs[tag], resolve=True)
     env_type = given["env_type"]
     if env_type not in REGISTERED_ENV_CONFIGS:
-        raise ValueError(
-            f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENV_CONFIGS)}"
-        )
+        raise ValueError(f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENV_CONFIGS)}")
     inside = given.get("env_config") or {}
     values = asdict(REGISTERED_ENV_CONFIGS[env_type]())
     values |= {"grid_vocab": inside["grid_vocab"]} if "grid_vocab" in inside else {}

@@ -52,9 +52,7 @@ class ContextManager:
         ValueError: A value cannot work, or the tokenizer's chat template is not understood.
     """
 
-    def __init__(
-        self, config: DictConfig, tokenizer: Any, processor: None = None, mode: str = "train"
-    ) -> None:
+    def __init__(self, config: DictConfig, tokenizer: Any, processor: None = None, mode: str = "train") -> None:
         if processor is not None:
             raise ValueError(f"processor={processor!r}: multimodal policies are not supported; pass None")
         self.config = config
@@ -100,9 +98,7 @@ class ContextManager:
         for env_id, text in zip(env_ids, texts, strict=True):
             raw = self._parser.opening + text
             response, actions = self._parse_response(raw)
-            inputs.append(
-                {"env_id": env_id, "llm_raw_response": raw, "llm_response": response, "actions": actions}
-            )
+            inputs.append({"env_id": env_id, "llm_raw_response": raw, "llm_response": response, "actions": actions})
         return inputs
 
     def _parse_response(self, response: str) -> tuple[str, list[str]]:
@@ -139,9 +135,7 @@ class ContextManager:
         )
         return _data_proto(encoded, {}, env_outputs)
 
-    def formulate_rollouts(
-        self, env_outputs: Sequence[EnvOutput], include_collapse_data: bool = True
-    ) -> DataProto:
+    def formulate_rollouts(self, env_outputs: Sequence[EnvOutput], include_collapse_data: bool = True) -> DataProto:
         """Training rows of finished episodes: one per episode in mode ``full``, else one per turn.
 
         Args:
@@ -155,9 +149,7 @@ class ContextManager:
             where rows are turns; ``history`` and ``metrics`` in validation. ``meta_info["metrics"]``:
             numbers about the rollout.
         """
-        return self.get_lm_inputs(
-            env_outputs, prepare_for_update=True, include_collapse_data=include_collapse_data
-        )
+        return self.get_lm_inputs(env_outputs, prepare_for_update=True, include_collapse_data=include_collapse_data)
 
     def _check_slots(self, env_ids: Sequence[int]) -> None:
         slots = len(self.settings.tag_of_slot)
@@ -168,13 +160,9 @@ class ContextManager:
         history = env_output["history"]
         window = self.settings.window if self.settings.mode != "full" else None
         first = 0 if window is None else max(0, len(history) - window)
-        return Draft(
-            self._messages(env_output, history, training=False), first, last=max(first, len(history) - 1)
-        )
+        return Draft(self._messages(env_output, history, training=False), first, last=max(first, len(history) - 1))
 
-    def _messages(
-        self, env_output: EnvOutput, turns: Sequence[Turn], training: bool
-    ) -> Callable[[int], list[Message]]:
+    def _messages(self, env_output: EnvOutput, turns: Sequence[Turn], training: bool) -> Callable[[int], list[Message]]:
         """Messages that show ``turns`` from a given one on, in the layout of the mode."""
         tag = self.settings.tag_of_slot[env_output["env_id"]]
 
@@ -189,9 +177,7 @@ class ContextManager:
                     warn=not training,
                     respond=training,
                 )
-            return self._prompts.conversation(
-                tag, shown, number=start + 1, warn=not training, last_reward=not training
-            )
+            return self._prompts.conversation(tag, shown, number=start + 1, warn=not training, last_reward=not training)
 
         return messages
 
@@ -215,9 +201,7 @@ class ContextManager:
             message = 3 if settings.mode == "single_turn" else None
             loss_mask = response_mask = scores.last_message_mask(input_ids, self.chat, message)
         else:
-            loss_mask, response_mask = scores.conversation_masks(
-                input_ids, self.chat, settings.enable_response_mask
-            )
+            loss_mask, response_mask = scores.conversation_masks(input_ids, self.chat, settings.enable_response_mask)
         if settings.use_turn_scores and not per_turn:
             shown = [row[start:] for row, start in zip(rewards, encoded.starts, strict=True)]
             rm_scores = scores.turn_scores(input_ids, self.chat, shown)
@@ -259,9 +243,7 @@ class ContextManager:
         ]
 
     def _normalisation_group(self, env_output: EnvOutput) -> Any:
-        return {"state": env_output["group_id"], "inductive": env_output["tag"], "batch": 0}[
-            self.settings.grouping
-        ]
+        return {"state": env_output["group_id"], "inductive": env_output["tag"], "batch": 0}[self.settings.grouping]
 
     def _collapse_data(
         self, env_outputs: Sequence[EnvOutput], histories: Sequence[Sequence[Turn]]
@@ -269,24 +251,17 @@ class ContextManager:
         """What upstream's collapse detection reads: token ids of turns' prompts and of the thoughts."""
         settings, found = self.settings, {}
         if settings.collapse_first_turn:
-            first = [
-                self._prompt_and_thought(o, history, 0)
-                for o, history in zip(env_outputs, histories, strict=True)
-            ]
+            first = [self._prompt_and_thought(o, history, 0) for o, history in zip(env_outputs, histories, strict=True)]
             found["first_turn_prompt_ids"] = _objects([prompt for prompt, _ in first])
             found["first_turn_reasoning_ids"] = _objects([thought for _, thought in first])
         if settings.collapse_all_turns:
-            answered = [
-                [i for i, turn in enumerate(history) if "llm_response" in turn] for history in histories
-            ]
+            answered = [[i for i, turn in enumerate(history) if "llm_response" in turn] for history in histories]
             every = [
                 [pair for i in turns if (pair := self._prompt_and_thought(o, history, i))[1]]
                 for o, history, turns in zip(env_outputs, histories, answered, strict=True)
             ]
             found["all_turns_prompt_ids"] = _objects([[prompt for prompt, _ in pairs] for pairs in every])
-            found["all_turns_reasoning_ids"] = _objects(
-                [[thought for _, thought in pairs] for pairs in every]
-            )
+            found["all_turns_reasoning_ids"] = _objects([[thought for _, thought in pairs] for pairs in every])
             found["turn_counts"] = np.array([len(pairs) for pairs in every], dtype=int)
             found["turn_counts_total"] = np.array([len(turns) for turns in answered], dtype=int)
         return found

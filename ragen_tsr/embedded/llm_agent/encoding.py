@@ -65,9 +65,7 @@ class Encoder:
         self._max_length = max_length
         self._warned = False
 
-    def encode(
-        self, drafts: Sequence[Draft], *, generate: bool, opening: str, count_opening: bool = False
-    ) -> Encoded:
+    def encode(self, drafts: Sequence[Draft], *, generate: bool, opening: str, count_opening: bool = False) -> Encoded:
         """Tokenise a batch, each row with as many turns as fit, but at least its last one.
 
         Args:
@@ -102,14 +100,10 @@ class Encoder:
         distinct = list(dict.fromkeys(texts))
         if not distinct:
             return {}
-        return dict(
-            zip(distinct, self._tokenizer(distinct, add_special_tokens=False)["input_ids"], strict=True)
-        )
+        return dict(zip(distinct, self._tokenizer(distinct, add_special_tokens=False)["input_ids"], strict=True))
 
     def _render(self, conversations: list[list[Message]], generate: bool) -> list[str]:
-        return self._tokenizer.apply_chat_template(
-            conversations, add_generation_prompt=generate, tokenize=False
-        )
+        return self._tokenizer.apply_chat_template(conversations, add_generation_prompt=generate, tokenize=False)
 
     def _too_long(self, text: str, opening: str, ids: Sequence[int], uncounted: str) -> bool:
         if self._max_length is None or len(ids) <= self._max_length - _SLACK:
@@ -130,8 +124,7 @@ class Encoder:
                 return text, start
         if not self._warned:
             logger.warning(
-                "a turn by itself has %d tokens, more than actor_rollout_ref.rollout.max_model_len=%d "
-                "(said once)",
+                "a turn by itself has %d tokens, more than actor_rollout_ref.rollout.max_model_len=%d (said once)",
                 length,
                 self._max_length,
             )

@@ -88,9 +88,7 @@ class EnvStateManager:
         tags, counts = list(self.config.env_configs.tags), list(self.config.env_configs.n_groups)
         where = f"es_manager.{self.mode}"
         if len(tags) != len(counts):
-            raise ValueError(
-                f"{where}.env_configs: {len(tags)} tags {tags} but {len(counts)} n_groups {counts}"
-            )
+            raise ValueError(f"{where}.env_configs: {len(tags)} tags {tags} but {len(counts)} n_groups {counts}")
         if sum(counts) != self.env_groups:
             raise ValueError(
                 f"{where}.env_configs.n_groups={counts} must add up to {where}.env_groups={self.env_groups}"
@@ -109,9 +107,7 @@ class EnvStateManager:
         assert isinstance(settings, dict)
         env_type = settings["env_type"]
         if env_type not in REGISTERED_ENVS:
-            raise ValueError(
-                f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENVS)}"
-            )
+            raise ValueError(f"custom_envs.{tag}.env_type={env_type!r}; registered: {sorted(REGISTERED_ENVS)}")
         env_config = REGISTERED_ENV_CONFIGS[env_type](**(settings.get("env_config") or {}))
         return {
             "tag": tag,

@@ -30,9 +30,7 @@ class Prompts:
     ) -> None:
         self._wording = wording
         self._format = wording["format_think" if enable_think else "format_answer"]
-        self._length = {
-            tag: wording["length"].format(max_tokens=about.max_tokens) for tag, about in tags.items()
-        }
+        self._length = {tag: wording["length"].format(max_tokens=about.max_tokens) for tag, about in tags.items()}
         self.instructions = {tag: _instruction(wording, about, action_sep) for tag, about in tags.items()}
 
     def conversation(
@@ -55,9 +53,7 @@ class Prompts:
             if "llm_response" in turn:
                 messages.append({"role": "assistant", "content": turn["llm_response"]})
             if "reward" in turn and (last_reward or index < len(turns) - 1):
-                messages.append(
-                    {"role": "user", "content": self._wording["reward"].format(reward=turn["reward"])}
-                )
+                messages.append({"role": "user", "content": self._wording["reward"].format(reward=turn["reward"])})
         return messages
 
     def told(

@@ -48,9 +48,7 @@ def last_message_mask(input_ids: torch.Tensor, chat: ChatFormat, message: int | 
     return (count >= wanted)[:, 1:].float()
 
 
-def turn_scores(
-    input_ids: torch.Tensor, chat: ChatFormat, rewards: Sequence[Sequence[float]]
-) -> torch.Tensor:
+def turn_scores(input_ids: torch.Tensor, chat: ChatFormat, rewards: Sequence[Sequence[float]]) -> torch.Tensor:
     """Each turn's reward at the last token of its response's message; float32 (rows, length - 1).
 
     Args:

@@ -101,8 +101,7 @@ def _checked(wording: Any, where: str) -> dict[str, str]:
     unknown = sorted(wording.keys() - PLACEHOLDERS.keys())
     if missing or unknown:
         raise WordingError(
-            f"{where}: missing keys {missing}, unknown keys {unknown}; "
-            f"a wording has exactly {sorted(PLACEHOLDERS)}"
+            f"{where}: missing keys {missing}, unknown keys {unknown}; a wording has exactly {sorted(PLACEHOLDERS)}"
         )
     for key, sentence in wording.items():
         if not isinstance(sentence, str):
@@ -125,7 +124,5 @@ def _placeholders(where: str, key: str, sentence: str) -> set[str]:
         raise WordingError(f"{where}: {key}={sentence!r} is not a template: {error}") from error
     for _, name, spec, conversion in parts:
         if name is not None and (spec or conversion):
-            raise WordingError(
-                f"{where}: {key}={sentence!r}: write the placeholder {name!r} without a format"
-            )
+            raise WordingError(f"{where}: {key}={sentence!r}: write the placeholder {name!r} without a format")
     return {name for _, name, _, _ in parts if name is not None}

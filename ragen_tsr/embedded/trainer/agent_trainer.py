@@ -356,13 +356,9 @@ class RayAgentTrainer(RayPPOTrainer):
         verl's own rotation is not used: it removes the old checkpoint before the new one is written.
         """
         with self.checkpoints.saving(self.global_steps) as folder:
-            self.actor_rollout_wg.save_checkpoint(
-                str(folder / "actor"), None, self.global_steps, max_ckpt_to_keep=None
-            )
+            self.actor_rollout_wg.save_checkpoint(str(folder / "actor"), None, self.global_steps, max_ckpt_to_keep=None)
             if self.use_critic:
-                self.critic_wg.save_checkpoint(
-                    str(folder / "critic"), None, self.global_steps, max_ckpt_to_keep=None
-                )
+                self.critic_wg.save_checkpoint(str(folder / "critic"), None, self.global_steps, max_ckpt_to_keep=None)
             torch.save({"state": self.state_dict(), "metrics": scalars(self.metrics)}, folder / STATE_FILE)
 
     def _load_checkpoint(self) -> None:
@@ -421,9 +417,7 @@ class RayAgentTrainer(RayPPOTrainer):
         if len(batch):
             n_gpus = self.resource_pool_manager.get_n_gpus()
             self.metrics.update(compute_timing_metrics(batch=batch, timing_raw=self.timing))
-            self.metrics.update(
-                compute_throughout_metrics(batch=batch, timing_raw=self.timing, n_gpus=n_gpus)
-            )
+            self.metrics.update(compute_throughout_metrics(batch=batch, timing_raw=self.timing, n_gpus=n_gpus))
         else:
             self.metrics.update({f"timing_s/{name}": seconds for name, seconds in self.timing.items()})
         evaluating = self.timing.get("testing", 0.0)

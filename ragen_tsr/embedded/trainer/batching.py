@@ -14,9 +14,7 @@ from verl import DataProto
 ADJUST_MODES = ("copy", "delete")
 
 
-def adjust_batch(
-    batch: DataProto, size_divisor: int, mode: str = "copy", seed: int | Sequence[int] = 0
-) -> DataProto:
+def adjust_batch(batch: DataProto, size_divisor: int, mode: str = "copy", seed: int | Sequence[int] = 0) -> DataProto:
     """Repeat or remove random rows until the batch's size is a multiple of `size_divisor` (upstream's rule).
 
     Args:

@@ -60,9 +60,7 @@ class CheckpointFolder:
             return None
         step = int(tracker.read_text())
         if not self.step_folder(step).is_dir():
-            raise FileNotFoundError(
-                f"{tracker} names step {step}, but {self.step_folder(step)} does not exist"
-            )
+            raise FileNotFoundError(f"{tracker} names step {step}, but {self.step_folder(step)} does not exist")
         return step
 
     def remove_partial(self) -> None:

@@ -127,9 +127,7 @@ def _validate_estimator(config: DictConfig) -> None:
         if not 0 <= value <= 1:
             raise ValueError(f"algorithm.{key} is {value}; allowed: numbers in [0, 1]")
     if bi_level and estimator != "gae":
-        raise ValueError(
-            f"algorithm.bi_level_gae=True needs algorithm.adv_estimator=gae; it is {estimator!r}"
-        )
+        raise ValueError(f"algorithm.bi_level_gae=True needs algorithm.adv_estimator=gae; it is {estimator!r}")
     if bi_level and OmegaConf.select(config, "agent_proxy.use_turn_scores"):
         raise ValueError("algorithm.bi_level_gae=True needs agent_proxy.use_turn_scores=False; it is True")
 
@@ -199,8 +197,6 @@ def _validate_checkpoints(config: DictConfig) -> None:
     if mode == "resume_path":
         path = str(_required(config, "trainer.resume_from_path"))
         if not path.rstrip("/").rpartition("global_step_")[2].isdigit():
-            raise ValueError(
-                f"trainer.resume_from_path is {path!r}; allowed: a folder .../global_step_<number>"
-            )
+            raise ValueError(f"trainer.resume_from_path is {path!r}; allowed: a folder .../global_step_<number>")
         if not Path(path).is_dir():
             raise ValueError(f"trainer.resume_from_path is {path!r}, which is not a folder")

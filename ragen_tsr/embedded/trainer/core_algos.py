@@ -143,9 +143,7 @@ def compute_advantage(
     rewards, mask = batch["token_level_rewards"], batch["response_mask"]
     estimator = str(getattr(adv_estimator, "value", adv_estimator))
     if estimator == AdvantageEstimator.GAE and bi_level_gae:
-        result = compute_bi_level_gae_advantage_return(
-            rewards, batch["values"], mask, gamma, lam, high_level_gamma
-        )
+        result = compute_bi_level_gae_advantage_return(rewards, batch["values"], mask, gamma, lam, high_level_gamma)
     elif estimator == AdvantageEstimator.GAE:
         result = verl_algos.compute_gae_advantage_return(rewards, batch["values"], mask, gamma, lam)
     elif estimator == AdvantageEstimator.GRPO:
@@ -163,14 +161,10 @@ def compute_advantage(
     elif estimator == AdvantageEstimator.REINFORCE_PLUS_PLUS:
         from verl.trainer.config import AlgoConfig
 
-        result = verl_algos.compute_reinforce_plus_plus_outcome_advantage(
-            rewards, mask, config=AlgoConfig(gamma=gamma)
-        )
+        result = verl_algos.compute_reinforce_plus_plus_outcome_advantage(rewards, mask, config=AlgoConfig(gamma=gamma))
     elif estimator == AdvantageEstimator.RLOO:
         result = verl_algos.compute_rloo_outcome_advantage(rewards, mask, index=data.non_tensor_batch["uid"])
     else:
-        raise ValueError(
-            f"algorithm.adv_estimator is {estimator!r}; allowed: {', '.join(SUPPORTED_ESTIMATORS)}"
-        )
+        raise ValueError(f"algorithm.adv_estimator is {estimator!r}; allowed: {', '.join(SUPPORTED_ESTIMATORS)}")
     batch["advantages"], batch["returns"] = result
     return data

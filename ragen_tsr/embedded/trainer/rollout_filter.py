@@ -70,9 +70,7 @@ class RolloutFilterConfig:
         if not self.value >= 0:
             raise ValueError(f"rollout_filter_value is {self.value}; it must not be negative")
         if legacy and self.value > 1:
-            raise ValueError(
-                f"rollout_filter_value is {self.value}; with {LEGACY_STRATEGY} it must lie in [0, 1]"
-            )
+            raise ValueError(f"rollout_filter_value is {self.value}; with {LEGACY_STRATEGY} it must lie in [0, 1]")
 
 
 def _require(key: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -163,11 +161,7 @@ def _top_p_softmax(scores: torch.Tensor, config: RolloutFilterConfig) -> torch.T
 def _top_p(scores: torch.Tensor, config: RolloutFilterConfig) -> torch.Tensor:
     if config.value >= 1:
         return torch.arange(len(scores))
-    return (
-        _top_p_softmax(scores, config)
-        if config.top_p_prob_mode == "softmax"
-        else _top_p_linear(scores, config)
-    )
+    return _top_p_softmax(scores, config) if config.top_p_prob_mode == "softmax" else _top_p_linear(scores, config)
 
 
 def _top(scores: torch.Tensor, count: int, filter_type: str) -> torch.Tensor:
@@ -222,10 +216,7 @@ class RolloutFilter:
         statistics = {"std": rewards.std, "max": rewards.max, "mean": rewards.mean}
         return {
             **{f"rollout/in_group_{name}": values.mean() for name, values in statistics.items()},
-            **{
-                f"rollout/chosen_in_group_{name}": mean_of_chosen(values)
-                for name, values in statistics.items()
-            },
+            **{f"rollout/chosen_in_group_{name}": mean_of_chosen(values) for name, values in statistics.items()},
         }
 
 
@@ -255,9 +246,7 @@ class RewardRolloutFilter(RolloutFilter):
             return candidates
         return candidates[_RULES[self.config.strategy](scores[candidates], self.config)]
 
-    def _metrics(
-        self, rewards: GroupRewards, scores: torch.Tensor, chosen: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
+    def _metrics(self, rewards: GroupRewards, scores: torch.Tensor, chosen: torch.Tensor) -> dict[str, torch.Tensor]:
         def mean_of_chosen(values: torch.Tensor) -> torch.Tensor:
             return values[chosen].mean() if len(chosen) else torch.zeros(())
 
@@ -285,9 +274,7 @@ class LegacyRatioStdRolloutFilter(RolloutFilter):
         if self.config.value == 1:
             chosen = torch.arange(self.config.num_groups)
         else:
-            chosen = _top(
-                rewards.std, int(self.config.value * self.config.num_groups), self.config.filter_type
-            )
+            chosen = _top(rewards.std, int(self.config.value * self.config.num_groups), self.config.filter_type)
         metrics = self._base_metrics(rewards, lambda values: values[chosen].mean())
         metrics["rollout/_selected_group_ids"] = rewards.group_ids[chosen]
         return batch.select_idxs(torch.isin(rewards.group_of_row, chosen)), metrics

@@ -91,19 +91,12 @@ def exact(where: str, ours: Any, recorded: Any) -> list[str]:
         found = [f"{where}.{key}: missing" for key in recorded if key not in ours]
         found += [f"{where}.{key}: not recorded" for key in ours if key not in recorded]
         return found + [
-            line
-            for key in recorded
-            if key in ours
-            for line in exact(f"{where}.{key}", ours[key], recorded[key])
+            line for key in recorded if key in ours for line in exact(f"{where}.{key}", ours[key], recorded[key])
         ]
     if isinstance(ours, list):
-        found = (
-            [f"{where}: {len(ours)} entries, recorded {len(recorded)}"] if len(ours) != len(recorded) else []
-        )
+        found = [f"{where}: {len(ours)} entries, recorded {len(recorded)}"] if len(ours) != len(recorded) else []
         return found + [
-            line
-            for i, (a, b) in enumerate(zip(ours, recorded, strict=False))
-            for line in exact(f"{where}[{i}]", a, b)
+            line for i, (a, b) in enumerate(zip(ours, recorded, strict=False)) for line in exact(f"{where}[{i}]", a, b)
         ]
     return [] if ours == recorded else [f"{where}: {_short(ours)}, recorded {_short(recorded)}"]
 
@@ -114,9 +107,7 @@ def close(where: str, ours: Any, recorded: Any, *, relative: float = 0.0, absolu
     """
     if isinstance(recorded, Sequence) and not isinstance(recorded, str):
         ours = list(ours)
-        found = (
-            [f"{where}: {len(ours)} entries, recorded {len(recorded)}"] if len(ours) != len(recorded) else []
-        )
+        found = [f"{where}: {len(ours)} entries, recorded {len(recorded)}"] if len(ours) != len(recorded) else []
         return found + [
             line
             for i, (a, b) in enumerate(zip(ours, recorded, strict=False))
@@ -125,11 +116,7 @@ def close(where: str, ours: Any, recorded: Any, *, relative: float = 0.0, absolu
     mine, theirs = number(ours), number(recorded)
     if mine == theirs or (math.isnan(mine) and math.isnan(theirs)):
         return []
-    if (
-        math.isfinite(mine)
-        and math.isfinite(theirs)
-        and abs(mine - theirs) <= absolute + relative * abs(theirs)
-    ):
+    if math.isfinite(mine) and math.isfinite(theirs) and abs(mine - theirs) <= absolute + relative * abs(theirs):
         return []
     return [f"{where}: {mine!r}, recorded {theirs!r}"]
 

@@ -49,19 +49,11 @@ def _departed(case: dict[str, Any], results: tuple[torch.Tensor, ...]) -> list[s
     for name, result in zip(OUTPUTS, results, strict=False):
         if tuple(result.shape) != shape or not torch.isfinite(result).all():
             return [f"{name} of a corrected case is not finite or has the wrong shape"]
-    raise Departed(
-        "bi_level_gae_unreachable" if case["kind"] == "compute_advantage" else "bi_level_gae_zero_reward"
-    )
+    raise Departed("bi_level_gae_unreachable" if case["kind"] == "compute_advantage" else "bi_level_gae_zero_reward")
 
 
 def _as_input(name: str, value: Any) -> Any:
-    return (
-        np.array(value)
-        if name in ("index", "uid")
-        else value
-        if name == "episode_ids"
-        else torch.tensor(value)
-    )
+    return np.array(value) if name in ("index", "uid") else value if name == "episode_ids" else torch.tensor(value)
 
 
 def _batch(inputs: dict[str, Any]) -> DataProto:

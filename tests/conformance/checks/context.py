@@ -86,9 +86,7 @@ def _registered(env_types: set[str]) -> Iterator[None]:
     """Stand-in configurations for those of ``env_types`` that are not registered, for as long as the
     context lasts.
     """
-    added = {
-        name: _STAND_INS.get(name, _STAND_INS["webshop"]) for name in env_types - set(REGISTERED_ENV_CONFIGS)
-    }
+    added = {name: _STAND_INS.get(name, _STAND_INS["webshop"]) for name in env_types - set(REGISTERED_ENV_CONFIGS)}
     REGISTERED_ENV_CONFIGS.update(added)
     try:
         yield
@@ -97,18 +95,14 @@ def _registered(env_types: set[str]) -> Iterator[None]:
             del REGISTERED_ENV_CONFIGS[name]
 
 
-def _check_prompts(
-    case: dict[str, Any], turn: dict[str, Any], manager: ContextManager
-) -> tuple[list[str], bool]:
+def _check_prompts(case: dict[str, Any], turn: dict[str, Any], manager: ContextManager) -> tuple[list[str], bool]:
     """Compare a turn's prompts; also whether the recorded ones were cut with the fault of upstream."""
     where = f"turn {turn['turn']}"
     outputs = turn.get("env_outputs") or _outputs_at(case["rollout_states"], turn["turn"])
     inputs = manager.get_lm_inputs(outputs, prepare_for_update=False)
     found = exact(f"{where}.env_ids", inputs.non_tensor_batch["env_ids"], turn["env_ids"])
     found += exact(f"{where}.group_ids", inputs.non_tensor_batch["group_ids"], turn["group_ids"])
-    cut = _cut(
-        case, turn["roles"], manager, lambda whole: whole.get_lm_inputs(outputs, prepare_for_update=False)
-    )
+    cut = _cut(case, turn["roles"], manager, lambda whole: whole.get_lm_inputs(outputs, prepare_for_update=False))
     for row in range(len(turn["prompts"])):
         if cut[row]:
             continue
@@ -146,9 +140,7 @@ def _check_update(case: dict[str, Any], manager: ContextManager) -> tuple[list[s
         if key in recorded:
             found += exact(f"update.{key}", rows.non_tensor_batch[key], recorded[key])
     found += exact("update.batch_keys", sorted(rows.batch.keys()), sorted(recorded["batch_keys"]))
-    found += exact(
-        "update.non_tensor_keys", sorted(rows.non_tensor_batch), sorted(recorded["non_tensor_keys"])
-    )
+    found += exact("update.non_tensor_keys", sorted(rows.non_tensor_batch), sorted(recorded["non_tensor_keys"]))
     found += _check_metrics(rows.meta_info["metrics"], recorded["metrics"], any(cut))
     length = rows.batch["input_ids"].shape[1]
     if not any(cut):
@@ -167,9 +159,7 @@ def _check_update(case: dict[str, Any], manager: ContextManager) -> tuple[list[s
     return found, any(cut)
 
 
-def _check_row(
-    rows: Any, row: int, recorded: dict[str, Any], manager: ContextManager, shift: int
-) -> list[str]:
+def _check_row(rows: Any, row: int, recorded: dict[str, Any], manager: ContextManager, shift: int) -> list[str]:
     """Compare one row. Columns are counted from the right, as other rows may make ours ``shift`` longer."""
     ids = _unpadded(rows, row)
     found = exact(f"update.texts[{row}]", manager.tokenizer.decode(ids), recorded["texts"][row])
@@ -191,13 +181,8 @@ def _check_row(
             recorded["response_mask_spans"][row],
         )
     for key in ("rm_scores", "original_rm_scores"):
-        ours = [
-            [int(at) - shift, float(rows.batch[key][row, at])]
-            for at in rows.batch[key][row].nonzero().flatten()
-        ]
-        found += exact(
-            f"update.{key}[{row}] positions", [at for at, _ in ours], [at for at, _ in recorded[key][row]]
-        )
+        ours = [[int(at) - shift, float(rows.batch[key][row, at])] for at in rows.batch[key][row].nonzero().flatten()]
+        found += exact(f"update.{key}[{row}] positions", [at for at, _ in ours], [at for at, _ in recorded[key][row]])
         found += close(
             f"update.{key}[{row}]", [v for _, v in ours], [v for _, v in recorded[key][row]], absolute=SCORES
         )

@@ -63,8 +63,6 @@ def _full_config(config: dict[str, Any], slots: int, context: Context) -> DictCo
             "enable_response_mask": True,
             "actor_rollout_ref": {"rollout": {"response_length": 400, "max_model_len": 3600}},
             "es_manager": {"format_penalty": -0.1, "train": groups},
-            "custom_envs": {
-                "Any": {"env_type": "sokoban", "env_instruction": "", "max_actions_per_traj": 10}
-            },
+            "custom_envs": {"Any": {"env_type": "sokoban", "env_instruction": "", "max_actions_per_traj": 10}},
         }
     )

@@ -181,9 +181,7 @@ def test_limited_modes_make_a_row_per_turn_and_train_its_response_only(make_conf
         config = make_config(
             groups=1, size=2, agent_proxy__context_window_mode=mode, agent_proxy__max_context_window=window
         )
-        states = played(
-            config, [turn(0, "Go"), turn(1, "Go", "Go", "Go")], [turn(0, "Stay")], [turn(0, "Go", "Go")]
-        )
+        states = played(config, [turn(0, "Go"), turn(1, "Go", "Go", "Go")], [turn(0, "Stay")], [turn(0, "Go", "Go")])
         rows = ContextManager(config, chatml).formulate_rollouts(states)
         assert rows.non_tensor_batch["episode_ids"].tolist() == [0, 0, 0, 1]
         assert rows.non_tensor_batch["uid"].tolist() == [0, 0, 0, 1]

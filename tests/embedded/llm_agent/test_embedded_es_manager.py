@@ -112,9 +112,7 @@ def test_reaching_the_goal_with_the_last_action_is_success(make_config):
 
 
 def test_environments_without_a_lookup_take_text_and_failures_count_as_truncated(make_config, caplog):
-    manager = EnvStateManager(
-        make_config(groups=1, size=1, custom_envs__Corridor__env_config={"action_lookup": None})
-    )
+    manager = EnvStateManager(make_config(groups=1, size=1, custom_envs__Corridor__env_config={"action_lookup": None}))
     manager.reset()
     assert manager.step([turn(0, "trap")]) == []
     status = manager.envs[0]["status"]

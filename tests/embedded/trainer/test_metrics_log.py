@@ -15,9 +15,7 @@ def lines(log):
 
 def test_numbers_of_all_kinds_are_written_and_tables_are_not(tmp_path):
     log = MetricsLog(tmp_path / "run" / "metrics.jsonl")
-    log.write(
-        3, {"a": torch.tensor(0.5), "b": np.float32(2), "c": 1, "d": math.nan, "e": torch.zeros(2), "f": "x"}
-    )
+    log.write(3, {"a": torch.tensor(0.5), "b": np.float32(2), "c": 1, "d": math.nan, "e": torch.zeros(2), "f": "x"})
     assert lines(log) == [{"step": 3, "a": 0.5, "b": 2.0, "c": 1, "d": None}]
 
 

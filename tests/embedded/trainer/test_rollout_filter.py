@@ -13,9 +13,7 @@ SHAPE = {"num_groups": 4, "group_size": 2}
 def batch_of(rewards):
     """One row a reward, the reward split over two tokens."""
     scores = torch.tensor(rewards).flatten().unsqueeze(1) * torch.tensor([[0.25, 0.75]])
-    return DataProto.from_dict(
-        tensors={"original_rm_scores": scores}, non_tensors={"row": np.arange(len(scores))}
-    )
+    return DataProto.from_dict(tensors={"original_rm_scores": scores}, non_tensors={"row": np.arange(len(scores))})
 
 
 SPREADS = [[0.0, 1.0], [0.0, 8.0], [3.0, 3.0], [0.0, 4.0]]
@@ -58,9 +56,7 @@ def test_every_row_of_an_episode_goes_with_its_group():
             "group_ids": np.array([5, 5, 5, 6, 6, 6]),
         },
     )
-    keep_best = build_rollout_filter(
-        1, "largest", num_groups=2, group_size=2, metric=None, strategy="top_k_abs"
-    )
+    keep_best = build_rollout_filter(1, "largest", num_groups=2, group_size=2, metric=None, strategy="top_k_abs")
     kept, metrics = keep_best.filter(batch)
     assert kept.non_tensor_batch["episode_ids"].tolist() == ["c", "c", "d"]
     assert metrics["rollout/_selected_group_ids"].tolist() == [6]

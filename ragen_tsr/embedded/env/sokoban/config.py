@@ -64,9 +64,7 @@ class SokobanEnvConfig:
 
     def __post_init__(self) -> None:
         if (self.dim_x is None) != (self.dim_y is None):
-            raise ValueError(
-                f"dim_x={self.dim_x!r}, dim_y={self.dim_y!r}: give both, or neither and dim_room instead"
-            )
+            raise ValueError(f"dim_x={self.dim_x!r}, dim_y={self.dim_y!r}: give both, or neither and dim_room instead")
         if self.dim_x is not None:
             self._set("dim_room", (self.dim_x, self.dim_y))
             self._set("dim_x", None)
@@ -102,9 +100,7 @@ class SokobanEnvConfig:
             raise ValueError(f"{name}={value!r}: allowed is a mapping from numbers to text")
         wrong = [key for key in value if not _is_int(key) or key not in allowed]
         if wrong:
-            raise ValueError(
-                f"{name} has the keys {wrong!r}: allowed are whole numbers from 0 to {allowed[-1]}"
-            )
+            raise ValueError(f"{name} has the keys {wrong!r}: allowed are whole numbers from 0 to {allowed[-1]}")
         self._set(name, dict(value))
 
 

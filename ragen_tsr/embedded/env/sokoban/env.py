@@ -141,9 +141,7 @@ class SokobanEnv(BaseDiscreteActionEnv):
     @state.setter
     def state(self, state: SokobanState) -> None:
         if state.board.rules is not self.rules:
-            raise ValueError(
-                f"the state was made under {state.board.rules!r}: allowed are states of {self.rules!r}"
-            )
+            raise ValueError(f"the state was made under {state.board.rules!r}: allowed are states of {self.rules!r}")
         self._board, self._player, self._boxes, self.num_env_steps = state
 
     @property

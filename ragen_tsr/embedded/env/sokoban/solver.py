@@ -12,9 +12,7 @@ import numpy as np
 from .board import BOX, BOX_ON_TARGET, PLAYER, TARGET, WALL, geometry
 
 
-def get_shortest_action_path(
-    room_fixed: np.ndarray, room_state: np.ndarray, MAX_DEPTH: int = 100
-) -> list[int]:
+def get_shortest_action_path(room_fixed: np.ndarray, room_state: np.ndarray, MAX_DEPTH: int = 100) -> list[int]:
     """Actions (1 Up, 2 Down, 3 Left, 4 Right) that bring all boxes onto targets.
 
     ``room_fixed`` and ``room_state`` are ``(rows, columns)`` arrays of cell codes as the environment has
