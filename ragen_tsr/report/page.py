@@ -32,8 +32,8 @@ def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
     panels = [
         Chart(
             "Success",
-            "Share of episodes solved. Training episodes are the committed ones; sampled is what the policy "
-            "alone would have done; validation is plain sampling on held-out rooms.",
+            "Share of episodes solved. Training episodes are the committed ones; sampled is what taking one of "
+            "the sampled turns at random would give; validation is plain sampling on its own rooms.",
             [
                 curve("training", figures.TRAIN_SUCCESS),
                 curve("sampled", figures.SAMPLED_SUCCESS, dashed=True),
