@@ -1,4 +1,4 @@
-"""Where built models are kept, and how one comes into being exactly once.
+"""Where what is built once is kept (models, catalogues), and how it comes into being exactly once.
 
 Decides the folder, the lock and the atomic rename. Leaves the name and the contents to the builder.
 """

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ragen_tsr.models.cache import build_once, cache_folder
+from ragen_tsr.cache import build_once, cache_folder
 
 
 def writer(text):
