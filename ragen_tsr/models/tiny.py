@@ -28,8 +28,8 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from ragen_tsr.config import Command, compose
 from ragen_tsr import cache
+from ragen_tsr.config import Command, compose
 from ragen_tsr.models import demonstrations, optimizer, sft, solver, tokenizer
 from ragen_tsr.models.demonstrations import demonstration_config
 from ragen_tsr.models.measure import Score, measure
