@@ -1,8 +1,8 @@
 """From a command line to the configuration of a run.
 
-Decides which words there are, which files are composed, and what follows from what (the scale from the
-machine, group counts from tags). Whether the values can work is decided by :mod:`ragen_tsr.config_checks`;
-the defaults stand in ``config/``.
+Decides which words there are, which files are composed, and what follows from what (the scale from the machine,
+group counts from tags). A task of one's own is loaded by :mod:`ragen_tsr.tasks`; whether values can work is decided
+by :mod:`ragen_tsr.config_checks`; the defaults stand in ``config/``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from ragen_tsr import tasks
+
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "config"
 METHOD_ALIASES = {"instance_filtering": "none"}
 GROUPS = ("env", "search", "algo", "model", "scale", "wording")
+DERIVED_GROUP = "fit"
+"""Files that env and scale choose between them."""
 
 OmegaConf.register_new_resolver("one_and_three_quarters", lambda number: int(number) * 7 // 4, replace=True)
 
@@ -36,11 +40,13 @@ class Command:
     """A command line, taken apart."""
 
     env: str
-    """A file of ``config/env/``."""
+    """A file of ``config/env/``, or the name of the task file."""
     method: str
     """A file of ``config/search/``."""
     overrides: tuple[str, ...]
     """Hydra overrides, in order."""
+    task_file: Path | None = None
+    """A Python file with a task of one's own."""
 
 
 def options(group: str) -> list[str]:
@@ -54,7 +60,7 @@ def usage() -> str:
         [
             "usage: bash train.sh ENV METHOD [overrides]",
             "       bash train.sh resume=RUN_FOLDER [overrides]",
-            f"  ENV     {', '.join(options('env'))}",
+            f"  ENV     {', '.join(options('env'))}, or a Python file with a task of one's own",
             f"  METHOD  {', '.join([*options('search'), *METHOD_ALIASES])}",
             *(f"  {group + '=':8}{', '.join(options(group))}" for group in GROUPS[2:]),
             "  model=  also takes any Hugging Face id or folder",
@@ -75,8 +81,13 @@ def parse(arguments: Sequence[str]) -> Command:
     if len(words) != 2:
         raise ConfigError(f"expected ENV and METHOD, got {' '.join(words) or 'nothing'}\n{usage()}")
     env, method = words[0], METHOD_ALIASES.get(words[1], words[1])
+    task_file = Path(env).expanduser().resolve() if tasks.is_task_file(env) else None
+    if task_file is not None:
+        if task_file.stem in options("env"):
+            raise ConfigError(f"{env}: there is an environment {task_file.stem!r} already; give the file another name")
+        env = task_file.stem
     for word, group, name in ((env, "env", "environment"), (method, "search", "method")):
-        if word not in options(group):
+        if word not in options(group) and not (group == "env" and task_file is not None):
             raise ConfigError(f"unknown {name} {word!r}{_suggestion(word, options(group))}\n{usage()}")
     overrides = []
     for argument in arguments:
@@ -85,10 +96,12 @@ def parse(arguments: Sequence[str]) -> Command:
             continue
         if key in ("env", "search"):
             raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
+        if key in (DERIVED_GROUP, "task_file"):
+            raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given")
         if key == "model" and value not in options("model"):
             argument = f"model_path={_quoted(value)}"
         overrides.append(argument)
-    return Command(env, method, tuple(overrides))
+    return Command(env, method, tuple(overrides), task_file)
 
 
 def compose(command: Command) -> DictConfig:
@@ -104,7 +117,9 @@ def compose(command: Command) -> DictConfig:
         from ragen_tsr.platform import has_accelerator  # imports torch
 
         overrides.append("scale=paper" if has_accelerator() else "scale=cpu")
-    groups = [f"env={command.env}", f"search={command.method}"]
+    groups = [f"env={load_task(command.task_file) or command.env}", f"search={command.method}"]
+    if command.task_file is not None:
+        overrides.append(f"task_file={_quoted(str(command.task_file))}")
     for override in overrides:
         _check_group(override)
     try:
@@ -115,6 +130,20 @@ def compose(command: Command) -> DictConfig:
         raise ConfigError(_explain(error, groups, overrides)) from error
     derive(config)
     return config
+
+
+def load_task(path: Path | str | None) -> str | None:
+    """Load a task file, if there is one, and return its name.
+
+    Raises:
+        ConfigError: It does not hold a task.
+    """
+    if path is None:
+        return None
+    try:
+        return tasks.load(Path(path))
+    except tasks.TaskFileError as error:
+        raise ConfigError(str(error)) from error
 
 
 def derive(config: DictConfig) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ragen_tsr.config import ConfigError, derive
+from ragen_tsr.config import ConfigError, derive, load_task
 from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
@@ -58,7 +58,8 @@ class RunFolder:
         """The folder of an earlier run and its configuration, changed by ``key=value`` overrides.
 
         Raises:
-            ConfigError: There is no run at ``path``, or an override names a key that does not exist.
+            ConfigError: There is no run at ``path``, an override names a key that does not exist, or the run's
+                task file has gone.
         """
         source = path / CONFIG_FILE
         if not source.is_file():
@@ -72,6 +73,7 @@ class RunFolder:
             raise ConfigError(f"{' '.join(overrides)}: {str(error).splitlines()[0]}") from error
         if config.trainer.resume_mode == "disable":
             raise ConfigError("trainer.resume_mode='disable': must be auto for a run that is resumed")
+        load_task(OmegaConf.select(config, "task_file"))
         derive(config)
         folder = cls(path)
         folder.claim(config)
