@@ -1,7 +1,7 @@
 """From a command line to the configuration of a run.
 
 Decides which words there are, which files are composed, and what follows from what (the scale from the machine,
-group counts from tags). A task of one's own is loaded by :mod:`ragen_tsr.tasks`; whether values can work is decided
+group counts from tags). A task of one's own is loaded by :mod:`ragen_tsr.task_file`; whether values can work is decided
 by :mod:`ragen_tsr.config_checks`; the defaults stand in ``config/``.
 """
 
@@ -20,7 +20,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ragen_tsr import tasks
+from ragen_tsr import task_file
 
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "config"
 METHOD_ALIASES = {"instance_filtering": "none"}
@@ -81,13 +81,13 @@ def parse(arguments: Sequence[str]) -> Command:
     if len(words) != 2:
         raise ConfigError(f"expected ENV and METHOD, got {' '.join(words) or 'nothing'}\n{usage()}")
     env, method = words[0], METHOD_ALIASES.get(words[1], words[1])
-    task_file = Path(env).expanduser().resolve() if tasks.is_task_file(env) else None
-    if task_file is not None:
-        if task_file.stem in options("env"):
-            raise ConfigError(f"{env}: there is an environment {task_file.stem!r} already; give the file another name")
-        env = task_file.stem
+    path = Path(env).expanduser().resolve() if task_file.is_task_file(env) else None
+    if path is not None:
+        if path.stem in options("env"):
+            raise ConfigError(f"{env}: there is an environment {path.stem!r} already; give the file another name")
+        env = path.stem
     for word, group, name in ((env, "env", "environment"), (method, "search", "method")):
-        if word not in options(group) and not (group == "env" and task_file is not None):
+        if word not in options(group) and not (group == "env" and path is not None):
             raise ConfigError(f"unknown {name} {word!r}{_suggestion(word, options(group))}\n{usage()}")
     overrides = []
     for argument in arguments:
@@ -101,7 +101,7 @@ def parse(arguments: Sequence[str]) -> Command:
         if key == "model" and value not in options("model"):
             argument = f"model_path={_quoted(value)}"
         overrides.append(argument)
-    return Command(env, method, tuple(overrides), task_file)
+    return Command(env, method, tuple(overrides), path)
 
 
 def compose(command: Command) -> DictConfig:
@@ -141,8 +141,8 @@ def load_task(path: Path | str | None) -> str | None:
     if path is None:
         return None
     try:
-        return tasks.load(Path(path))
-    except tasks.TaskFileError as error:
+        return task_file.load(Path(path))
+    except task_file.TaskFileError as error:
         raise ConfigError(str(error)) from error
 
 

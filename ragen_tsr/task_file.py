@@ -1,6 +1,6 @@
 """A task of one's own in one Python file: environment, snapshots, scorer and configuration.
 
-Decides how such a file says what is in it (a :class:`Task` named ``TASK``) and how its parts reach the
+Decides how such a file says what is in it (:class:`TaskParts` under the name ``TASK``) and how its parts reach the
 registries. What the parts must offer stands in ``docs/new_environment.md``; composing the configuration is left
 to :mod:`ragen_tsr.config`. Environments live in the driver process only, so no worker loads the file.
 """
@@ -28,7 +28,7 @@ class TaskFileError(ValueError):
 
 
 @dataclass(frozen=True)
-class Task:
+class TaskParts:
     """What a task file defines; its ``TASK``."""
 
     env_type: str
@@ -43,6 +43,8 @@ class Task:
     """See :mod:`ragen_tsr.scorers`; None: ``search.scorer`` must name one."""
     snapshotter: type[Any] | None = None
     """See :mod:`ragen_tsr.snapshots`; None: branches are deep copies, which is slow and says so."""
+    tiny: Any = None
+    """A :class:`ragen_tsr.models.tasks.Task`, for ``model=tiny``; None: ``model=`` must name another policy."""
 
 
 def is_task_file(word: str) -> bool:
@@ -65,8 +67,8 @@ def load(path: Path) -> str:
     if not path.is_file():
         raise TaskFileError(f"{path}: there is no such file")
     task = getattr(_run(path), "TASK", None)
-    if not isinstance(task, Task):
-        raise TaskFileError(f"{path}: TASK={task!r}: must be a ragen_tsr.tasks.Task")
+    if not isinstance(task, TaskParts):
+        raise TaskFileError(f"{path}: TASK={task!r}: must be a ragen_tsr.task_file.TaskParts")
     config = _config(path, task)
     _register(path, task)
     ConfigStore.instance().store(group="env", name=path.stem, node=config, package="_global_")
@@ -85,7 +87,7 @@ def _run(path: Path) -> Any:
     return module
 
 
-def _config(path: Path, task: Task) -> DictConfig:
+def _config(path: Path, task: TaskParts) -> DictConfig:
     try:
         config = OmegaConf.create(task.config)
     except YAMLError as error:
@@ -95,7 +97,7 @@ def _config(path: Path, task: Task) -> DictConfig:
     return config
 
 
-def _register(path: Path, task: Task) -> None:
+def _register(path: Path, task: TaskParts) -> None:
     from ragen_tsr import backend, scorers, snapshots
 
     if task.env_type in backend.REGISTERED_ENVS:
@@ -107,3 +109,7 @@ def _register(path: Path, task: Task) -> None:
         scorers.register(task.env_type)(task.scorer)
     if task.snapshotter is not None:
         snapshots.register(task.env)(task.snapshotter)
+    if task.tiny is not None:
+        from ragen_tsr.models.tasks import register_task
+
+        register_task(task.tiny)
