@@ -1,7 +1,8 @@
 """Scorers: how desirable a turn was, by environment type. Importing this package registers the built-ins."""
 
+from ragen_tsr.scorers.frozen_lake import FrozenLakeScorer
 from ragen_tsr.scorers.registry import SCORERS, register, resolve
 from ragen_tsr.scorers.sokoban import SokobanScorer
 from ragen_tsr.scorers.types import EnvView, RankBy, Scorer, Turn
 
-__all__ = ["SCORERS", "EnvView", "RankBy", "Scorer", "SokobanScorer", "Turn", "register", "resolve"]
+__all__ = ["SCORERS", "EnvView", "FrozenLakeScorer", "RankBy", "Scorer", "SokobanScorer", "Turn", "register", "resolve"]

@@ -5,6 +5,7 @@ falls back to a deep copy. Importing this package registers the types that the p
 :mod:`ragen_tsr.snapshots.exactness` holds the test that every registered type has to pass.
 """
 
+from . import frozen_lake as _frozen_lake  # noqa: F401 - registers itself
 from . import sokoban as _sokoban  # noqa: F401 - registers itself
 from .fallback import DeepCopySnapshotter
 from .registry import Snapshotter, register, registered_types, snapshot_for

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .base import BaseDiscreteActionEnv, BaseEnv, BaseLanguageBasedEnv
+from .frozen_lake import FrozenLakeEnv, FrozenLakeEnvConfig
 from .sokoban import SokobanEnv, SokobanEnvConfig
 
 REGISTERED_ENVS: dict[str, type[Any]] = {}
@@ -30,6 +31,7 @@ def register_env(env_type: str, env_class: type[Any], config_class: type[Any]) -
 
 
 register_env("sokoban", SokobanEnv, SokobanEnvConfig)
+register_env("frozen_lake", FrozenLakeEnv, FrozenLakeEnvConfig)
 
 __all__ = [
     "REGISTERED_ENVS",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import make_dataclass
 from typing import Any
 
 import numpy as np
@@ -36,24 +36,7 @@ SCORES = 1e-6
 METRICS = 1e-9
 
 
-@dataclass
-class _FrozenLake:
-    """The environment's interface: its labels and the names of its actions."""
-
-    grid_vocab: dict[str, str] = field(
-        default_factory=lambda: {
-            "P": "player",
-            "_": "empty",
-            "O": "hole",
-            "G": "goal",
-            "X": "player in hole",
-            "√": "player on goal",
-        }
-    )
-    action_lookup: dict[int, str] = field(default_factory=lambda: {1: "Left", 2: "Down", 3: "Right", 4: "Up"})
-
-
-_STAND_INS: dict[str, type] = {"frozen_lake": _FrozenLake, "webshop": make_dataclass("_Empty", [])}
+_STAND_INS: dict[str, type] = {"webshop": make_dataclass("_Empty", [])}
 
 
 def check(case: dict[str, Any], context: Context) -> list[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from ..settings import CheckedSettings, is_whole
 
 OBSERVATION_FORMATS = ("grid", "coord", "grid_coord")
 RENDER_MODES = ("text", "rgb_array")
@@ -35,7 +36,7 @@ def _default_action_lookup() -> dict[int, str]:
 
 
 @dataclass(frozen=True)
-class SokobanEnvConfig:
+class SokobanEnvConfig(CheckedSettings):
     """Keyword arguments of a Sokoban environment; raises ``ValueError`` for what cannot work."""
 
     dim_room: tuple[int, int] = (6, 6)
@@ -70,7 +71,7 @@ class SokobanEnvConfig:
             self._set("dim_x", None)
             self._set("dim_y", None)
         self._set("dim_room", tuple(self.dim_room))
-        if len(self.dim_room) != 2 or not all(_is_int(d) and d >= 3 for d in self.dim_room):
+        if len(self.dim_room) != 2 or not all(is_whole(d) and d >= 3 for d in self.dim_room):
             raise ValueError(f"dim_room={self.dim_room!r}: allowed are two whole numbers, each at least 3")
         self._at_least("num_boxes", 1)
         self._at_least("max_steps", 1)
@@ -80,29 +81,3 @@ class SokobanEnvConfig:
         self._keys_within("grid_lookup", range(7))
         self._keys_within("action_lookup", range(9))
         self._set("grid_vocab", dict(self.grid_vocab))
-
-    def _set(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)
-
-    def _at_least(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if not _is_int(value) or value < least:
-            raise ValueError(f"{name}={value!r}: allowed are whole numbers of at least {least}")
-
-    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        if value not in allowed:
-            raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
-
-    def _keys_within(self, name: str, allowed: range) -> None:
-        value = getattr(self, name)
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{name}={value!r}: allowed is a mapping from numbers to text")
-        wrong = [key for key in value if not _is_int(key) or key not in allowed]
-        if wrong:
-            raise ValueError(f"{name} has the keys {wrong!r}: allowed are whole numbers from 0 to {allowed[-1]}")
-        self._set(name, dict(value))
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

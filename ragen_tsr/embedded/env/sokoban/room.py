@@ -30,11 +30,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..seeds import seed_or_any
 from .board import Board, Geometry, Rules, cells_of, geometry
 
 logger = logging.getLogger(__name__)
 
-MAX_SEED = 2**32 - 1
 TRIES_PER_SEED = 4
 SEEDS_TRIED = 200
 TURN_PROBABILITY = 0.35
@@ -87,17 +87,6 @@ class _Pulled(NamedTuple):
     distance: int
 
 
-def check_seed(seed: object) -> int:
-    """The seed as an ``int``; ``ValueError`` unless it is a whole number in ``[0, 2**32 - 1]``."""
-    try:
-        number = seed.__index__()  # type: ignore[attr-defined]
-    except AttributeError:
-        number = -1
-    if not 0 <= number <= MAX_SEED:
-        raise ValueError(f"seed={seed!r}: allowed are None and whole numbers from 0 to {MAX_SEED}")
-    return number
-
-
 def next_seed(seed: int) -> int:
     """The seed to try after one that gives no room."""
     return int.from_bytes(hashlib.sha256(b"sokoban room %d" % seed).digest()[:4], "little")
@@ -109,9 +98,7 @@ def level_for(rules: Rules, seed: int | None) -> Level:
     ``seed=None`` draws a seed from the operating system. Raises ``ValueError`` for a seed out of
     range and ``RuntimeError`` for settings that give no room at all.
     """
-    if seed is None:
-        return _seeded_level(rules, random.SystemRandom().randrange(MAX_SEED + 1))
-    return _seeded_level(rules, check_seed(seed))
+    return _seeded_level(rules, seed_or_any(seed))
 
 
 @lru_cache(maxsize=4096)  # all slots of a group share one seed, and validation repeats its seeds
