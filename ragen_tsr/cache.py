@@ -27,7 +27,7 @@ def build_once(target: Path, build: Callable[[Path], None], force: bool = False)
     """Return `target`, calling `build` to fill it if it is missing.
 
     `build` fills a new folder beside `target`, which is then renamed: `target` is complete or absent, also
-    after a kill. Whoever comes while another process builds waits for that process and uses its result.
+    after a kill. Where `build` raises, the new folder is removed. Whoever comes while another process builds waits for that process and uses its result.
 
     Args:
         force: build even if `target` exists, and replace it.
@@ -49,7 +49,11 @@ def build_once(target: Path, build: Callable[[Path], None], force: bool = False)
         for leftover in target.parent.glob(f"{unfinished}*"):  # of a killed build; the lock is ours
             shutil.rmtree(leftover)
         work = Path(tempfile.mkdtemp(prefix=unfinished, dir=target.parent))
-        build(work)
+        try:
+            build(work)
+        except BaseException:
+            shutil.rmtree(work)
+            raise
         work.chmod(0o755)
         if target.is_dir():
             old = work.with_name(work.name + "-replaced")

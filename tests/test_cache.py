@@ -31,7 +31,7 @@ def test_what_is_there_is_not_built_again(tmp_path):
     assert [path.name for path in target.parent.iterdir() if not path.name.endswith(".lock")] == ["model"]
 
 
-def test_a_failed_build_leaves_no_model_and_the_next_one_cleans_up(tmp_path):
+def test_a_failed_build_leaves_nothing(tmp_path):
     target = tmp_path / "model"
 
     def fail(folder):
@@ -40,7 +40,13 @@ def test_a_failed_build_leaves_no_model_and_the_next_one_cleans_up(tmp_path):
 
     with pytest.raises(RuntimeError, match="killed"):
         build_once(target, fail)
-    assert not target.exists()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_what_a_killed_build_left_is_cleaned_up_by_the_next(tmp_path):
+    target = tmp_path / "model"
+    (tmp_path / ".model.unfinished-killed").mkdir()
+    (tmp_path / ".model.unfinished-killed" / "file").write_text("half")
     build_once(target, writer("whole"))
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == ["model"]
 

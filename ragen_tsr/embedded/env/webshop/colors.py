@@ -1,0 +1,46 @@
+"""The colour words of catalogues that bring no list of their own (``color_words.json``).
+
+Decides the words; how they shorten an option is decided in :mod:`.reward`, which tries them in this order. Words
+that hide inside common other words ("tan", "red" in "sacred") can make an option unattainable: keep them few.
+"""
+
+COLOR_WORDS = (
+    "amber",
+    "beige",
+    "black",
+    "blue",
+    "bronze",
+    "brown",
+    "charcoal",
+    "coral",
+    "cream",
+    "crimson",
+    "cyan",
+    "gold",
+    "gray",
+    "green",
+    "grey",
+    "indigo",
+    "ivory",
+    "khaki",
+    "lilac",
+    "magenta",
+    "maroon",
+    "mauve",
+    "navy",
+    "olive",
+    "orange",
+    "pink",
+    "plum",
+    "purple",
+    "red",
+    "salmon",
+    "silver",
+    "tan",
+    "taupe",
+    "teal",
+    "turquoise",
+    "violet",
+    "white",
+    "yellow",
+)
