@@ -1,15 +1,18 @@
-"""What a branch and a reset of Sokoban cost, here and upstream.
+"""What a branch, a step and a reset of each environment cost, here and upstream.
 
-    python benchmarks/branching.py [--rounds 30]
+    python benchmarks/branching.py [--env sokoban,frozen_lake] [--rounds 30]
 
-Branch: restore a snapshot, step, snapshot again; upstream: deep-copy the environment and step. Reset: a
-room never made before (rooms that are asked for again come from a cache, timed apart). Both on the 6x6
-one-box settings, in processor time, so that other programs on the machine matter little.
+Branch: restore a snapshot, step, snapshot again; upstream: deep-copy the environment and step. Reset: an episode never
+started before (those that are asked for again come from a cache, timed apart). In processor time, so that other
+programs on the machine matter little.
 
-With ``RAGEN_HOME`` set to an upstream checkout and ``gym`` and ``gym_sokoban`` importable, upstream is timed
-in the same run, turn about with ours, and the ratio is the median over the rounds. Otherwise ours is compared
-with recorded figures from another machine, and the output says so. The exit status is 1 if a target is
-missed.
+With ``RAGEN_HOME`` set to an upstream checkout and the task's own packages importable (Sokoban: ``gym``,
+``gym_sokoban``; FrozenLake: ``gymnasium``), upstream is timed in the same run, turn about with ours, and the ratio is
+the median over the rounds. Otherwise ours is compared with recorded figures from another machine, and the output says
+so. The exit status is 1 if a target is missed.
+
+A task is a :class:`Task`: what is timed, on which inputs, and what it is compared with. To add one, write a function
+that returns it and name it in :data:`TASKS`.
 """
 
 from __future__ import annotations
@@ -23,21 +26,38 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ragen_tsr.embedded.env.sokoban import SokobanEnv, SokobanEnvConfig
+from ragen_tsr.embedded.env import REGISTERED_ENV_CONFIGS, REGISTERED_ENVS
 from ragen_tsr.snapshots import snapshot_for
 
-SETTINGS: dict[str, Any] = {"dim_x": 6, "dim_y": 6, "num_boxes": 1, "max_steps": 100}
-RECORDED = {"branch": 1.57e-3 + 0.12e-3, "reset": 1.43e-3}
-"""Upstream's seconds, measured once: step plus deep copy; reset."""
-TARGETS = {"branch": 100.0, "reset": 5.0}
 FIRST_SEED = 50_000
 
+Operations = dict[str, Callable[[Any], object]]
+"""What is timed, by name. Ours may have operations that upstream does not."""
 Timings = dict[str, list[float]]
 """Per operation, the seconds of one such operation in each round."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One environment, as it is timed."""
+
+    title: str
+    ours: Callable[[], Operations]
+    upstream: Callable[[], Operations]
+    """May raise ``ImportError`` with the reason why upstream cannot be timed."""
+    inputs: Callable[[int], Mapping[str, Sequence[Any]]]
+    """Of a round's number: what each operation is called with, one call an input."""
+    upstream_calls: int
+    """How many of the inputs upstream gets in each round; it is slower."""
+    targets: Mapping[str, float]
+    """How many times faster ours must be."""
+    recorded: Mapping[str, float]
+    """Upstream's seconds, measured once on another machine, for each operation with a target."""
 
 
 def seconds_each(operation: Callable[[Any], object], inputs: Iterable[Any]) -> float:
@@ -49,109 +69,167 @@ def seconds_each(operation: Callable[[Any], object], inputs: Iterable[Any]) -> f
     return (time.thread_time() - start) / len(inputs)
 
 
-def upstream_classes() -> tuple[type, type] | str:
-    """Upstream's Sokoban environment and configuration, or why they cannot be timed."""
+def upstream_module(name: str) -> Any:
+    """A module below upstream's ``ragen.env``; ``ImportError`` if it cannot be had."""
     home = os.environ.get("RAGEN_HOME")
     if not home:
-        return "RAGEN_HOME is not set"
-    sys.path.insert(0, home)
-    try:
-        importlib.import_module("ragen")
+        raise ImportError("RAGEN_HOME is not set")
+    if home not in sys.path:
+        sys.path.insert(0, home)
+    importlib.import_module("ragen")
+    if "ragen.env" not in sys.modules:
         package = types.ModuleType("ragen.env")  # its __init__ would import every task's dependencies
         package.__path__ = [str(Path(home) / "ragen" / "env")]
         sys.modules["ragen.env"] = package
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            env = importlib.import_module("ragen.env.sokoban.env")
-        config = importlib.import_module("ragen.env.sokoban.config")
-    except ImportError as error:
-        return f"upstream is not importable ({error})"
-    return env.SokobanEnv, config.SokobanEnvConfig
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(f"ragen.env.{name}")
 
 
-class Ours:
-    """The operations as the search does them."""
+def our_grid(env_type: str, settings: Mapping[str, Any]) -> Operations:
+    """The operations on a task with numbered actions, as the search does them."""
+    env = REGISTERED_ENVS[env_type](REGISTERED_ENV_CONFIGS[env_type](**settings))
+    env.reset(seed=FIRST_SEED)
+    snapshots = snapshot_for(env)
+    saved = snapshots.save(env)
 
-    def __init__(self) -> None:
-        self.env = SokobanEnv(SokobanEnvConfig(**SETTINGS))
-        self.env.reset(seed=FIRST_SEED)
-        self.snapshots = snapshot_for(self.env)
-        self.saved = self.snapshots.save(self.env)
-
-    def branch(self, action: int) -> object:
+    def branch(action: int) -> object:
         """One child of the saved state."""
-        self.snapshots.restore(self.env, self.saved)
-        self.env.step(action)
-        return self.snapshots.save(self.env)
+        snapshots.restore(env, saved)
+        env.step(action)
+        return snapshots.save(env)
 
-    def reset(self, seed: int) -> object:
-        """One room."""
-        return self.env.reset(seed=seed)
+    def branch_with_fresh_noise(key: tuple[int, ...]) -> object:
+        """The same, after the noise was replaced; the key's last number is the action."""
+        snapshots.restore(env, saved)
+        snapshots.reseed(env, key)  # type: ignore[misc]
+        env.step(key[-1])
+        return snapshots.save(env)
+
+    def reset(seed: int) -> object:
+        """One room or map."""
+        return env.reset(seed=seed)
+
+    operations: Operations = {"branch": branch, "reset": reset, "reset, made before": reset}
+    return operations if snapshots.reseed is None else operations | {"branch, fresh noise": branch_with_fresh_noise}
 
 
-class Upstream:
+def upstream_grid(module: str, settings: Mapping[str, Any]) -> Operations:
     """The same with upstream's environment, which can only be copied."""
+    classes = upstream_module(module)
+    [env_class] = [c for name, c in vars(classes).items() if name in ("SokobanEnv", "FrozenLakeEnv")]
+    [config_class] = [c for name, c in vars(classes).items() if name.endswith("EnvConfig")]
+    env = env_class(config_class(**settings))
+    env.reset(seed=FIRST_SEED)
+    saved = copy.deepcopy(env)
 
-    def __init__(self, env_class: type, config_class: type) -> None:
-        self.env = env_class(config_class(**SETTINGS))
-        self.env.reset(seed=FIRST_SEED)
-        self.saved = copy.deepcopy(self.env)
-
-    def branch(self, action: int) -> object:
-        """One child of the saved state."""
-        child = copy.deepcopy(self.saved)
+    def branch(action: int) -> object:
+        child = copy.deepcopy(saved)
         child.step(action)
         return child
 
-    def reset(self, seed: int) -> object:
-        """One room."""
-        return self.env.reset(seed=seed)
+    return {"branch": branch, "reset": lambda seed: env.reset(seed=seed)}
 
 
-def measure(rounds: int, upstream: Upstream | None) -> tuple[Timings, Timings]:
-    """Time ours and, if given, upstream's, turn about."""
-    ours = Ours()
-    mine: Timings = {"branch": [], "reset": [], "reset again": []}
-    theirs: Timings = {"branch": [], "reset": []}
-    seeds: Iterator[int] = iter(range(FIRST_SEED + 1, 2**32))
-    for _ in range(rounds):
-        new = [next(seeds) for _ in range(40)]
-        mine["branch"].append(seconds_each(ours.branch, (1, 2, 3, 4) * 250))
-        mine["reset"].append(seconds_each(ours.reset, new))
-        mine["reset again"].append(seconds_each(ours.reset, new))
-        if upstream:
-            theirs["branch"].append(seconds_each(upstream.branch, (1, 2, 3, 4) * 10))
-            theirs["reset"].append(seconds_each(upstream.reset, new))
-    return mine, theirs
+def grid_inputs(number: int) -> dict[str, Sequence[Any]]:
+    """Inputs of a round: all actions in turn, and seeds that no other round has."""
+    actions = (1, 2, 3, 4) * 250
+    seeds = range(FIRST_SEED + 1 + 40 * number, FIRST_SEED + 1 + 40 * (number + 1))
+    fresh = [(number, place, action) for place, action in enumerate(actions)]
+    return {"branch": actions, "branch, fresh noise": fresh, "reset": seeds, "reset, made before": seeds}
 
 
-def report(mine: Timings, theirs: Timings, why_recorded: str) -> bool:
+def grid(title: str, env_type: str, settings: Mapping[str, Any], **comparison: Mapping[str, float]) -> Task:
+    """A task with numbered actions."""
+    return Task(
+        title,
+        ours=lambda: our_grid(env_type, settings),
+        upstream=lambda: upstream_grid(f"{env_type}.env", settings),
+        inputs=grid_inputs,
+        upstream_calls=40,
+        **comparison,
+    )
+
+
+def sokoban() -> Task:
+    """The 6x6 one-box settings."""
+    return grid(
+        "Sokoban, 6x6, one box",
+        "sokoban",
+        {"dim_x": 6, "dim_y": 6, "num_boxes": 1, "max_steps": 100},
+        targets={"branch": 100.0, "reset": 5.0},
+        recorded={"branch": 1.57e-3 + 0.12e-3, "reset": 1.43e-3},
+    )
+
+
+def frozen_lake() -> Task:
+    """The paper's slippery 4x4 maps."""
+    return grid(
+        "FrozenLake, 4x4, slippery",
+        "frozen_lake",
+        {"size": 4, "success_rate": 1 / 3},
+        targets={"branch": 30.0},
+        recorded={"branch": 22e-6 + 680e-6, "reset": 440e-6},
+    )
+
+
+TASKS: dict[str, Callable[[], Task]] = {"sokoban": sokoban, "frozen_lake": frozen_lake}
+
+
+def measure(task: Task, rounds: int, theirs: Operations) -> tuple[Timings, Timings]:
+    """Time ours and, if any, upstream's, turn about."""
+    ours = task.ours()
+    mine: Timings = {name: [] for name in ours}
+    others: Timings = {name: [] for name in theirs}
+    for number in range(rounds):
+        inputs = task.inputs(number)
+        for name, operation in ours.items():
+            mine[name].append(seconds_each(operation, inputs[name]))
+        for name, operation in theirs.items():
+            others[name].append(seconds_each(operation, inputs[name][: task.upstream_calls]))
+    return mine, others
+
+
+def report(task: Task, mine: Timings, theirs: Timings, why_recorded: str) -> bool:
     """Print the table; whether every target is met."""
-    source = "upstream, this run" if not why_recorded else "upstream, recorded"
-    print(f"{'median of the rounds':<24}{'ours':>12}{source:>22}{'ratio':>9}{'target':>9}")
+    recorded = {name: [seconds] * len(mine[name]) for name, seconds in task.recorded.items()}
+    compared = recorded if why_recorded else theirs
+    source = "upstream, recorded" if why_recorded else "upstream, this run"
+    print(f"{task.title:<26}{'ours':>12}{source:>22}{'ratio':>9}{'target':>9}")
     met = True
-    for name, target in TARGETS.items():
-        ours = statistics.median(mine[name])
-        other = statistics.median(theirs[name]) if not why_recorded else RECORDED[name]
-        per_round = theirs[name] if not why_recorded else [other] * len(mine[name])
-        ratio = statistics.median(u / o for u, o in zip(per_round, mine[name], strict=True))
-        print(f"{name:<24}{ours * 1e6:>9.1f} us{other * 1e6:>19.1f} us{ratio:>8.0f}x{target:>8.0f}x")
-        met &= ratio >= target
-    print(f"{'reset, room made before':<24}{statistics.median(mine['reset again']) * 1e6:>9.1f} us")
+    for name, seconds in mine.items():
+        line = f"{name:<26}{statistics.median(seconds) * 1e6:>9.1f} us"
+        if name in compared:
+            ratio = statistics.median(u / o for u, o in zip(compared[name], seconds, strict=True))
+            line += f"{statistics.median(compared[name]) * 1e6:>19.1f} us{ratio:>8.0f}x"
+            if name in task.targets:
+                line += f"{task.targets[name]:>8.0f}x"
+                met &= ratio >= task.targets[name]
+        print(line)
     if why_recorded:
         print(f"Upstream was not timed: {why_recorded}. Its figures are recorded ones, from another machine.")
     return met
 
 
+def run(task: Task, rounds: int) -> bool:
+    """Time one task and print the outcome; whether every target is met."""
+    try:
+        theirs, why_recorded = task.upstream(), ""
+    except ImportError as error:
+        theirs, why_recorded = {}, str(error)
+    return report(task, *measure(task, rounds, theirs), why_recorded)
+
+
 def main() -> int:
     """Run the command line; the exit status says whether every target is met."""
-    parser = argparse.ArgumentParser(description="Time branching and reset of Sokoban, here and upstream.")
+    parser = argparse.ArgumentParser(description="Time branching and reset of the environments, here and upstream.")
+    parser.add_argument("--env", type=lambda text: text.split(","), default=list(TASKS), help=", ".join(TASKS))
     parser.add_argument("--rounds", type=int, default=30)
-    rounds = parser.parse_args().rounds
-    found = upstream_classes()
-    upstream = None if isinstance(found, str) else Upstream(*found)
-    mine, theirs = measure(rounds, upstream)
-    return int(not report(mine, theirs, found if isinstance(found, str) else ""))
+    options = parser.parse_args()
+    if unknown := sorted(set(options.env) - set(TASKS)):
+        parser.error(f"--env {', '.join(unknown)}: allowed are {', '.join(TASKS)}")
+    met = [run(TASKS[name](), options.rounds) for name in options.env]
+    return int(not all(met))
 
 
 if __name__ == "__main__":
