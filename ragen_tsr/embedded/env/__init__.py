@@ -12,6 +12,7 @@ from typing import Any
 from .base import BaseDiscreteActionEnv, BaseEnv, BaseLanguageBasedEnv
 from .frozen_lake import FrozenLakeEnv, FrozenLakeEnvConfig
 from .sokoban import SokobanEnv, SokobanEnvConfig
+from .webshop import WebShopEnv, WebShopEnvConfig
 
 REGISTERED_ENVS: dict[str, type[Any]] = {}
 REGISTERED_ENV_CONFIGS: dict[str, type[Any]] = {}
@@ -32,6 +33,7 @@ def register_env(env_type: str, env_class: type[Any], config_class: type[Any]) -
 
 register_env("sokoban", SokobanEnv, SokobanEnvConfig)
 register_env("frozen_lake", FrozenLakeEnv, FrozenLakeEnvConfig)
+register_env("webshop", WebShopEnv, WebShopEnvConfig)
 
 __all__ = [
     "REGISTERED_ENVS",
