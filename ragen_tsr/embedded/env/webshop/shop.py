@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 
 from ragen_tsr.cache import build_once, cache_folder
 
+from ..settings import CheckedSettings
 from . import analysis, catalogue, colors, goals, index, nouns, stemmer, synthetic, synthetic_words, types
 from .catalogue import Catalogue, CatalogueError, Sources
 from .goals import Goals
@@ -37,7 +38,7 @@ LEAST_PRODUCTS = 1000
 
 
 @dataclass(frozen=True)
-class ShopSettings:
+class ShopSettings(CheckedSettings):
     """Which shop; equal settings open the same one. Raises ``ValueError`` for what cannot work."""
 
     data: str = "synthetic"
@@ -54,8 +55,6 @@ class ShopSettings:
     """Size of the synthetic catalogue."""
     noun_model: str | None = None
     """A spaCy model for titles whose nouns the catalogue does not list; None takes all words but stop words."""
-    human_goals: bool = False
-    """Upstream's human-written wishes are not supported."""
 
     def __post_init__(self) -> None:
         self._one_of("data", DATA)
@@ -65,21 +64,11 @@ class ShopSettings:
         if self.data != "synthetic" and not isinstance(self.folder, str):
             names = f"items_shuffle{SUFFIXES[self.data]}.json and items_ins_v2{SUFFIXES[self.data]}.json"
             raise ValueError(f"folder={self.folder!r}: data={self.data} needs the folder that holds {names}")
-        for name, least in (("init_seed", 0), ("shuffle_seed", 0), ("products", LEAST_PRODUCTS)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name}={value!r}: allowed are whole numbers of at least {least}")
+        self._at_least("init_seed", 0)
+        self._at_least("shuffle_seed", 0)
+        self._at_least("products", LEAST_PRODUCTS)
         if self.noun_model is not None and not isinstance(self.noun_model, str):
             raise ValueError(f"noun_model={self.noun_model!r}: allowed are null and the name of a spaCy model")
-        if self.human_goals is not False:
-            raise ValueError(
-                f"human_goals={self.human_goals!r}: allowed is false; human-written goals are not supported"
-            )
-
-    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
-        value = getattr(self, name)
-        if value not in allowed:
-            raise ValueError(f"{name}={value!r}: allowed are {', '.join(allowed)}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +130,13 @@ def open_shop(settings: ShopSettings) -> Shop:
         return _opened(settings)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _opened(settings: ShopSettings) -> Shop:
     sources = source_files(settings)
     sources.check()
     identity = sources.identity()
     products = _built("catalogue", [identity, _code(catalogue, types)], lambda folder: catalogue.write(sources, folder))
-    opened = Catalogue(products)
+    opened = _catalogue(products)
     drawn = _built(
         "goals",
         [products.name, settings.init_seed, settings.shuffle_seed, _code(goals)],
@@ -158,7 +147,7 @@ def _opened(settings: ShopSettings) -> Shop:
     if len(wishes) < least:
         raise CatalogueError(f"{sources.attributes}: {len(wishes)} goals; at least {least} are needed")
     words = catalogue.read_words(sources.color_words) if sources.color_words.is_file() else colors.COLOR_WORDS
-    return Shop(settings, opened, np.load(drawn / "prices.npy", mmap_mode="r"), wishes, words, _index(products, opened))
+    return Shop(settings, opened, np.load(drawn / "prices.npy", mmap_mode="r"), wishes, words, _index(products))
 
 
 def source_files(settings: ShopSettings) -> Sources:
@@ -174,7 +163,15 @@ def source_files(settings: ShopSettings) -> Sources:
     return Sources.in_folder(made, suffix)
 
 
-def _index(products: Path, opened: Catalogue) -> Bm25Index:
+@cache
+def _catalogue(products: Path) -> Catalogue:
+    """Shared by shops that differ in their draws only."""
+    return Catalogue(products)
+
+
+@cache
+def _index(products: Path) -> Bm25Index:
+    opened = _catalogue(products)
     built = _built(
         "index",
         [products.name, _code(analysis, index, stemmer)],

@@ -113,7 +113,7 @@ KINDS = (
 OPTIONS = {
     "bundle": ("basic", "deluxe", "studio"),
     "capacity": ("single", "double", "triple", "family"),
-    "color": ("black", "white", "blue", "green", "pink", "purple", "yellow", "navy blue"),
+    "color": ("black", "white", "blue", "green", "pink", "yellow"),
     "fit": ("slim", "regular", "loose"),
     "flavor": ("vanilla", "ginger", "cherry", "honey", "apple", "cocoa"),
     "grip": ("left hand", "right hand", "upright"),
