@@ -1,18 +1,25 @@
-"""Does search collect better trajectories? The same rooms and policy, every method, no training.
+"""Does search collect better trajectories? The same starts and policy, every method, no training.
 
-    python benchmarks/search_quality.py [--rooms 128] [--slots 4] [--model tiny] [--methods none,beam]
+    python benchmarks/search_quality.py [--env sokoban] [--noise upstream] [--starts 128] [--slots 4]
+                                        [--methods none,best_of_n,lookahead,beam] [--model tiny] [overrides]
 
-Each method plays `slots` trajectories in each of the rooms; what is counted are the committed ones, as a
-training step would see them. Intervals are 95 % bootstrap intervals over rooms, and gains are paired by room.
-`random` is plain sampling by a policy whose turns are uniformly random legal actions, as many a turn as the
-model's (drawn from what it did under `none`). The exit status is 1 if, from `none` to `best_of_n` to `beam`,
-a gain in success or return does not exclude zero.
+Each method plays `slots` trajectories from each of the starts (rooms, maps, wishes); what is counted are the
+committed ones, as a training step would see them. Intervals are 95 % bootstrap intervals over starts, and gains are
+paired by start. All methods play under one rule of noise. "again" is what the committed actions are worth on average
+when they are played again under fresh noise (`search.rerolls`): choosing the best of several outcomes chooses luck, and
+this takes it out.
+
+`random` is plain sampling by a policy whose turns are random legal actions: in a grid uniform ones, as many a turn as
+the model's (drawn from what it did under `none`); in the web shop one of the actions on offer, where a search is for
+words of the instruction (`wander` of the environment's task in `ragen_tsr/models/tasks`). The exit status is 1 if,
+from `none` to `best_of_n` to `beam`, a gain in success or return does not exclude zero.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import random
 import sys
 import time
 from dataclasses import dataclass
@@ -28,19 +35,32 @@ from verl import DataProto
 from ragen_tsr import config as configuration
 from ragen_tsr.embedded.workers.local import LocalRolloutWorkers
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
+from ragen_tsr.llm_agent.noise import NOISE_RULES
 from ragen_tsr.models import resolve_model
+from ragen_tsr.models.tasks import task_of
 
 LADDER = ("none", "best_of_n", "beam")
 RESAMPLES = 10_000
-MOVES = ("Up", "Down", "Left", "Right")
+FIGURES = {
+    "success": "success",
+    "success again": "success_again",
+    "return": "return_",
+    "return again": "return_again",
+}
+"""What is compared, and the field of `Played` it stands in."""
+JUDGED = ("success", "return_")
+"""Those that the exit status depends on."""
 
 
 @dataclass(frozen=True)
 class Played:
-    """One method's committed trajectories, rooms x slots, and what they cost."""
+    """One method's committed trajectories, starts x slots, and what they cost."""
 
     success: np.ndarray
     return_: np.ndarray
+    success_again: np.ndarray | None
+    return_again: np.ndarray | None
+    """Means over fresh noise; None where there is no noise."""
     metrics: dict[str, float]
     seconds: float
     turn_lengths: np.ndarray
@@ -48,58 +68,75 @@ class Played:
 
 
 class RandomTurns:
-    """A worker group that answers with uniformly random legal actions."""
+    """A worker group that answers with random legal actions; `environments` is the manager that plays them."""
 
     world_size = 1
 
-    def __init__(self, tokenizer: Any, lengths: np.ndarray, response_length: int) -> None:
+    def __init__(self, config: Any, tokenizer: Any, lengths: np.ndarray) -> None:
+        self._task = task_of(config)
+        self._separator = f" {config.agent_proxy.action_sep} "
+        self._opening = "</think><answer>" if config.agent_proxy.enable_think else ""
         self._tokenizer = tokenizer
-        self._lengths = lengths
-        self._response_length = response_length
-        self._draws = np.random.default_rng(0)
+        self._lengths = lengths.tolist()
+        self._draws = random.Random(0)
+        self.environments: Any = None
 
     def generate_sequences(self, prompts: DataProto) -> DataProto:
-        """A random turn per row."""
+        """A random turn per row; under `none` the slots' environments stand where the prompts do."""
         if prompts.meta_info.get("skip_generation", False):
             return prompts
-        rows = len(prompts)
-        responses = torch.full((rows, self._response_length), self._tokenizer.pad_token_id)
-        for row in range(rows):
-            moves = self._draws.choice(MOVES, size=self._draws.choice(self._lengths))
-            ids = self._tokenizer.encode(f"</think><answer>{' || '.join(moves)}</answer><|im_end|>")
+        rows = [self._turn(int(env_id)) for env_id in prompts.non_tensor_batch["env_ids"]]
+        responses = torch.full((len(rows), max(map(len, rows))), self._tokenizer.pad_token_id)
+        mask = torch.zeros_like(responses)
+        for row, ids in enumerate(rows):
             responses[row, : len(ids)] = torch.tensor(ids)
-        mask = (responses != self._tokenizer.pad_token_id).long()
+            mask[row, : len(ids)] = 1
         attention = torch.cat([prompts.batch["attention_mask"], mask], dim=1)
         return DataProto.from_dict({"responses": responses, "attention_mask": attention})
 
+    def _turn(self, env_id: int) -> list[int]:
+        position = self._task.position(self.environments.envs[env_id]["env"])
+        actions = self._task.wander(position, self._draws.choice(self._lengths), self._draws)
+        text = f"{self._opening}{self._separator.join(actions)}</answer>{self._tokenizer.eos_token}"
+        return self._tokenizer.encode(text)
+
 
 def play(method: str, arguments: argparse.Namespace, lengths: np.ndarray | None = None) -> Played:
-    """All rooms with one method; `lengths` makes the policy random."""
+    """All starts with one method; `lengths` makes the policy random."""
     overrides = [
         "scale=cpu",
         f"model={arguments.model}",
-        f"es_manager.train.env_groups={arguments.rooms}",
+        f"es_manager.train.env_groups={arguments.starts}",
         f"es_manager.train.group_size={arguments.slots}",
         f"run_seed={arguments.seed}",
-        f"seed.train={arguments.first_room}",
+        f"seed.train={arguments.first_seed}",
+        f"env_noise={arguments.noise}",
+        f"search.rerolls={arguments.rerolls}",
+        "search.record_groups=null",
+        *arguments.overrides,
     ]
-    config = configuration.compose(configuration.parse(["sokoban", method, *overrides]))
+    config = configuration.compose(configuration.parse([arguments.env, method, *overrides]))
     config.model_path = str(resolve_model(config.model_path, config))
     tokenizer = AutoTokenizer.from_pretrained(config.model_path)
-    if lengths is None:
-        workers: Any = LocalRolloutWorkers(config, tokenizer)
-    else:
-        workers = RandomTurns(tokenizer, lengths, config.actor_rollout_ref.rollout.response_length)
+    workers: Any = (
+        LocalRolloutWorkers(config, tokenizer) if lengths is None else RandomTurns(config, tokenizer, lengths)
+    )
     proxy = SearchAgentProxy(config, workers, tokenizer)
+    if lengths is not None:
+        workers.environments = proxy.train_es_manager
+    again: list[dict[str, float]] = []
+    proxy.on_search = lambda records: again.extend(slot for record in records for slot in record["rerolled"] or [])
     started = time.perf_counter()
     rollouts = proxy.rollout(DataProto(meta_info={"compute_collapse": False, "do_sample": True}))
     seconds = time.perf_counter() - started
-    shape = (arguments.rooms, arguments.slots)
+    shape = (arguments.starts, arguments.slots)
     statuses = [entry["status"] for entry in proxy.train_es_manager.envs]
     turns = [turn for cache in proxy.train_es_manager.rollout_cache for turn in cache["history"][:-1]]
     return Played(
         success=np.reshape([status.terminated and not status.truncated for status in statuses], shape).astype(float),
         return_=np.reshape([float(sum(status.rewards)) for status in statuses], shape),
+        success_again=np.reshape([slot["success"] for slot in again], shape) if again else None,
+        return_again=np.reshape([slot["return"] for slot in again], shape) if again else None,
         metrics=rollouts.meta_info["metrics"],
         seconds=seconds,
         turn_lengths=np.array([len(turn["actions"]) for turn in turns if turn["actions"]]),
@@ -107,23 +144,32 @@ def play(method: str, arguments: argparse.Namespace, lengths: np.ndarray | None 
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean over rooms with the bounds of its 95 % bootstrap interval; `values` is rooms x slots."""
-    rooms = values.mean(axis=1)
-    draws = np.random.default_rng(0).integers(len(rooms), size=(RESAMPLES, len(rooms)))
-    low, high = np.quantile(rooms[draws].mean(axis=1), [0.025, 0.975])
-    return float(rooms.mean()), float(low), float(high)
+    """Mean over starts with the bounds of its 95 % bootstrap interval; `values` is starts x slots."""
+    starts = values.mean(axis=1)
+    draws = np.random.default_rng(0).integers(len(starts), size=(RESAMPLES, len(starts)))
+    low, high = np.quantile(starts[draws].mean(axis=1), [0.025, 0.975])
+    return float(starts.mean()), float(low), float(high)
+
+
+def text(values: np.ndarray) -> str:
+    """Mean and interval."""
+    mean, low, high = interval(values)
+    return f"{mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def main() -> int:
     """Play, print the table, judge the ladder."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rooms", type=int, default=128)
+    parser.add_argument("--env", choices=configuration.options("env"), default="sokoban")
+    parser.add_argument("--noise", choices=NOISE_RULES, default="upstream", help="env_noise of every method")
+    parser.add_argument("--rerolls", type=int, default=8, help="how often committed actions are played again")
+    parser.add_argument("--starts", type=int, default=128)
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--methods", default="none,best_of_n,lookahead,beam")
     parser.add_argument("--seed", type=int, default=0, help="seed of the sampling noise")
-    parser.add_argument("--first-room", type=int, default=900_000)
-    arguments = parser.parse_args()
+    parser.add_argument("--first-seed", type=int, default=900_000)
+    arguments, arguments.overrides = parser.parse_known_args()
     torch.set_num_threads(1)  # a second one gains a tiny model nothing, and waits dearly on a busy machine
     methods = arguments.methods.split(",")
     if "none" not in methods:
@@ -131,12 +177,13 @@ def main() -> int:
     played = {method: play(method, arguments) for method in ["none", *(m for m in methods if m != "none")]}
     played = {"random": play("none", arguments, played["none"].turn_lengths), **played}
 
-    console = Console(width=150, highlight=False)
-    table = Table(title=f"{arguments.rooms} rooms x {arguments.slots} committed trajectories, {arguments.model} policy")
+    console = Console(width=160, highlight=False)
+    title = f"{arguments.env}, {arguments.starts} starts x {arguments.slots} committed trajectories, "
+    table = Table(title=f"{title}{arguments.model} policy, noise {arguments.noise}")
+    shown = {name: field for name, field in FIGURES.items() if getattr(played["none"], field) is not None}
     columns = [
         "method",
-        "success",
-        "return",
+        *shown,
         "valid turns",
         "actions/turn",
         "tokens x none",
@@ -146,11 +193,9 @@ def main() -> int:
         table.add_column(name, justify="left" if name == "method" else "right")
     base = played["none"]
     for method, result in played.items():
-        success, ret = interval(result.success), interval(result.return_)
         table.add_row(
             method,
-            f"{success[0]:.3f} [{success[1]:.3f}, {success[2]:.3f}]",
-            f"{ret[0]:+.2f} [{ret[1]:+.2f}, {ret[2]:+.2f}]",
+            *(text(getattr(result, field)) for field in shown.values()),
             f"{result.metrics['search/valid_rate/committed']:.3f}",
             f"{result.metrics['search/actions_per_turn/committed']:.2f}",
             f"{result.metrics['search/generated_tokens'] / base.metrics['search/generated_tokens']:.2f}",
@@ -162,13 +207,15 @@ def main() -> int:
     for lower, upper in itertools.pairwise(LADDER):
         if lower not in played or upper not in played:
             continue
-        for name, of in (("success", lambda p: p.success), ("return", lambda p: p.return_)):
-            gain, low, high = interval(of(played[upper]) - of(played[lower]))
-            outside = low > 0
-            failed |= not outside
+        for name, field in FIGURES.items():
+            above, below = getattr(played[upper], field), getattr(played[lower], field)
+            if above is None:
+                continue
+            gain, low, high = interval(above - below)
+            failed |= low <= 0 and field in JUDGED
             console.print(
                 f"{upper} - {lower}, {name}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]"
-                f"{'' if outside else '  does not exclude zero'}"
+                f"{'' if low > 0 else '  does not exclude zero'}"
             )
     return int(failed)
 

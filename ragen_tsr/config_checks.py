@@ -130,7 +130,7 @@ def _numbers(config: DictConfig) -> Iterator[str]:
 
 
 def _seeds(config: DictConfig) -> Iterator[str]:
-    """Rooms are seeded by 32-bit numbers, one a group and step."""
+    """Episodes are seeded by 32-bit numbers, one a group and step."""
     steps = {"train": config.trainer.total_training_steps, "val": 1}
     for mode, count in steps.items():
         first = config.seed[mode]

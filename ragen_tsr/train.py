@@ -198,7 +198,7 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
     parameters = " ".join(
         f"{key}={value}"
         for key, value in settings.items()
-        if key not in ("name", "record_groups", "invalid") and value not in (None, False)
+        if key not in ("name", "record_groups", "invalid", "rerolls") and value not in (None, False)
     )
     calls = strategy.calls(proxy.max_turn)
     responses = strategy.responses(manager.group_size, proxy.max_turn) * manager.env_groups
@@ -209,7 +209,7 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
         "model": named if named == config.model_path else f"{named} ({config.model_path})",
         "task": f"{', '.join(tags)}; {manager.env_groups} groups x {manager.group_size} slots, "
         f"up to {proxy.max_turn} turns of {proxy.max_actions_per_turn} actions",
-        "search": f"{settings['name']} {parameters}".strip()
+        "search": f"{settings['name']} {parameters}, env_noise {config.env_noise}".replace(" ,", ",")
         + f"; a step costs at most {calls} generation calls and {responses} responses",
         "update": f"{config.algorithm.adv_estimator}, filter {filtered.rollout_filter_strategy} "
         f"{filtered.rollout_filter_value} of the groups, mini-batches of {config.ppo_mini_batch_size}",

@@ -23,8 +23,13 @@ REPORT_FILE = "report.html"
 CONFIG_FILE = "config.yaml"
 
 
+AGAIN = " Again: the committed actions, played with fresh noise."
+"""Where there is noise."""
+
+
 def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
     """The panels that the steps have figures for."""
+    again = AGAIN if figures.REROLLED_RETURN.series(steps) else ""
 
     def curve(label: str, quantity: figures.Quantity, **looks: bool) -> Curve:
         return Curve(label, quantity.series(steps), **looks)
@@ -33,20 +38,22 @@ def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
         Chart(
             "Success",
             "Share of episodes solved. Training episodes are the committed ones; sampled is what taking one of "
-            "the sampled turns at random would give; validation is plain sampling on its own rooms.",
+            f"the sampled turns at random would give; validation is plain sampling, on starts of its own.{again}",
             [
                 curve("training", figures.TRAIN_SUCCESS),
                 curve("sampled", figures.SAMPLED_SUCCESS, dashed=True),
+                curve("again", figures.REROLLED_SUCCESS, dashed=True),
                 curve("validation", figures.VAL_SUCCESS, markers_only_between=True),
             ],
             limits=(0, 1.02),
         ),
         Chart(
             "Return",
-            "Sum of the environment's rewards in an episode; the score includes format penalties.",
+            f"Sum of the environment's rewards in an episode; the score includes format penalties.{again}",
             [
                 curve("committed", figures.COMMITTED_RETURN),
                 curve("sampled", figures.SAMPLED_RETURN, dashed=True),
+                curve("again", figures.REROLLED_RETURN, dashed=True),
                 curve("score after filter", figures.SCORE),
                 curve("validation score", figures.VAL_REWARD, markers_only_between=True),
             ],

@@ -95,6 +95,17 @@ def test_panels_without_figures_are_left_out():
     assert "Return" not in titles
 
 
+def test_what_was_played_again_is_shown_where_there_is_noise():
+    [success] = charts([step(1)])[:1]
+    assert [curve.label for curve in success.drawn] == ["training"]
+    assert "Again" not in success.note
+    again = {"train/search/success/rerolled": 0.2, "train/search/return/rerolled": 0.3}
+    panels = {panel.title: panel for panel in charts([step(1, **again)])}
+    for title, value in (("Success", 0.2), ("Return", 0.3)):
+        assert "Again" in panels[title].note
+        assert {curve.label: curve.points for curve in panels[title].drawn}["again"] == [(1, value)]
+
+
 def test_nodes_are_told_apart_by_their_fate():
     panel = next(chart for chart in charts(STEPS) if chart.title == "Search: nodes")
     assert {curve.label: curve.points[0] for curve in panel.curves} == {
