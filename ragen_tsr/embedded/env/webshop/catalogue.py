@@ -221,7 +221,7 @@ def read_product(raw: Mapping[str, Any], extra: Mapping[str, Any], where: str) -
 def _prices(raw: Mapping[str, Any], where: str) -> tuple[float, ...]:
     pricing = raw.get("pricing")
     _expect(isinstance(pricing, str), where, "pricing", pricing, "text such as $12.5 or $12.5 to $20.0")
-    found = tuple(float(number.replace(",", "")) for number in _PRICE.findall(pricing)[:2])
+    found = tuple(float(number.replace(",", "")) for number in _PRICE.findall(str(pricing))[:2])
     return found or (MISSING_PRICE,)
 
 

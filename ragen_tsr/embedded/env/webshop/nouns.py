@@ -34,6 +34,6 @@ def _spacy_tagger(model: str) -> Callable[[str], tuple[str, ...]]:
         tag = import_module("spacy").load(model)
     except (ImportError, OSError) as error:
         raise ValueError(
-            f"noun_model={model!r} cannot be loaded ({error}); allowed are null and the name of an installed spaCy model"
+            f"noun_model={model!r} cannot be loaded ({error}); allowed are null and an installed spaCy model"
         ) from error
     return lambda title: tuple(token.text.lower() for token in tag(title) if token.pos_ in _NOUN_TAGS)

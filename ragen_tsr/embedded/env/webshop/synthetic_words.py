@@ -1,8 +1,8 @@
 """What the synthetic catalogue is about: departments, kinds of product, and the words that describe them.
 
 Decides words only; how products are put together is decided in :mod:`.synthetic`. Everything here is made up for
-this project. Attributes and option values of a kind have no word in common, so that none stands for another under
-the reward's loose comparison, and no option value has a colour word inside it unless it is a colour.
+this project. No two attributes of a department and no two values of an option have a word in common, so that none
+stands for another under the reward's loose comparison, and no value but a colour has a colour word inside it.
 """
 
 from __future__ import annotations
@@ -60,19 +60,19 @@ DEPARTMENTS = {
     ),
     "grocery": Department(
         "Food & Drink",
-        ("organic", "sugar free", "gluten tested", "fair trade", "roasted", "low salt", "crunchy", "vegan"),
+        ("organic", "sugar free", "small batch", "fair trade", "roasted", "low salt", "crunchy", "vegan"),
         ("for breakfast", "for the afternoon", "for sharing", "for the road"),
     ),
     "electronics": Department(
         "Electronics",
         (
-            "wireless",
+            "water resistant",
             "shockproof",
             "compact",
-            "fast charging",
-            "noise cancelling",
-            "rechargeable",
-            "dimmable",
+            "scratch proof",
+            "lightweight",
+            "repairable",
+            "washable",
             "foldable",
         ),
         ("for the desk", "for trips", "for the car", "for students"),
@@ -116,7 +116,7 @@ OPTIONS = {
     "color": ("black", "white", "blue", "green", "pink", "yellow"),
     "fit": ("slim", "regular", "loose"),
     "flavor": ("vanilla", "ginger", "cherry", "honey", "apple", "cocoa"),
-    "grip": ("left hand", "right hand", "upright"),
+    "grip": ("flat", "curved", "upright"),
     "heat": ("mild", "medium", "extra hot"),
     "length": ("short", "middle", "long"),
     "material": ("oak", "bamboo", "metal", "glass", "wicker"),
