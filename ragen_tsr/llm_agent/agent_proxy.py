@@ -7,7 +7,7 @@ what the base class's ``rollout`` would.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -15,8 +15,10 @@ from verl import DataProto
 
 from ragen_tsr import backend, scorers, search
 from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
-from ragen_tsr.llm_agent.search_metrics import PREFIX, search_metrics, search_record
+from ragen_tsr.llm_agent.noise import check_fresh_noise
+from ragen_tsr.llm_agent.search_metrics import PREFIX, reroll_metrics, search_metrics, search_record
 from ragen_tsr.llm_agent.search_rollout import Choice, SearchRollout
+from ragen_tsr.search import Node
 
 
 class SearchAgentProxy(backend.LLMAgentProxy):
@@ -29,8 +31,8 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         tokenizer: The policy's tokenizer.
 
     Raises:
-        ValueError: The strategy, its values or the scorer of an environment tag cannot work; names what is
-            allowed.
+        ValueError: The strategy, its values or the scorer of an environment tag cannot work, or its noise
+            cannot be drawn again as the strategy wants; names what is allowed.
     """
 
     def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
@@ -38,6 +40,7 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         settings: Any = OmegaConf.to_container(config.search, resolve=True)
         self.search_at_val = bool(settings["at_val"])
         self.recorded_groups = settings["record_groups"]
+        self.rerolls = settings["rerolls"]
         self.train_es_manager = SearchEnvStateManager(config, mode="train")
         self._train_search = _choices(config, settings, self.train_es_manager)
         if self.search_at_val:
@@ -71,22 +74,19 @@ class SearchAgentProxy(backend.LLMAgentProxy):
             meta_info=dataproto.meta_info,
             horizon=self.config.agent_proxy.max_turn,
             count_tokens=lambda text: len(self.tokenizer.encode(text, add_special_tokens=False)),
+            rerolls=self.rerolls,
         )
         chosen = run.run()
         rollouts = ctx_manager.formulate_rollouts(
             es_manager.get_rollout_states(),
             include_collapse_data=dataproto.meta_info.get("compute_collapse", True),
         )
-        rollouts.meta_info["metrics"].update(search_metrics(chosen, run.nodes, run.ledger))
+        metrics = search_metrics(chosen, run.nodes, run.ledger) | reroll_metrics(run.rerolled, run.reroll_seconds)
+        rollouts.meta_info["metrics"].update(metrics)
         if run.log_prob_tokens:
             rollouts.meta_info["metrics"][f"{PREFIX}entropy"] = run.neg_log_prob_sum / run.log_prob_tokens
         if self.on_search is not None and not val:
-            self.on_search(
-                [
-                    search_record(group, chosen[group], run.nodes[group], run.ledgers[group])
-                    for group in range(len(chosen))[: self.recorded_groups]
-                ]
-            )
+            self.on_search([_record(run, chosen, group) for group in range(len(chosen))[: self.recorded_groups]])
         return rollouts
 
 
@@ -97,5 +97,13 @@ def _choices(config: Any, settings: dict[str, Any], es_manager: SearchEnvStateMa
         scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
         strategy = search.build(settings, rank_by=scorer.rank_by)
         strategy.check(es_manager.group_size)
-        chosen[tag] = Choice(strategy=strategy, scorer=scorer)
+        check_fresh_noise(settings, config.custom_envs[tag].env_type)
+        outcome_samples = settings.get("outcome_samples", 0)  # strategies that rank by no score have no such key
+        chosen[tag] = Choice(strategy, scorer, outcome_samples)
     return chosen
+
+
+def _record(run: SearchRollout, chosen: Sequence[Sequence[Node]], group: int) -> dict[str, Any]:
+    size = len(chosen[group])
+    rerolled = None if run.rerolled is None else run.rerolled[group * size : (group + 1) * size]
+    return search_record(group, chosen[group], run.nodes[group] + run.redrawn[group], run.ledgers[group], rerolled)

@@ -3,20 +3,22 @@
 A :class:`Branch` owns all that is needed to go on from it (environment snapshot, history, penalty, status);
 the slots' environment instances are scratch space while a search runs. What a turn means (limits, penalties,
 logging, rewards) stays with the base class: a branch is put into its slot, the base class's own ``step`` is
-called, and the outcome is read back. Which branches to make is decided in :mod:`ragen_tsr.search`.
+called, and the outcome is read back. A turn, or a whole trajectory, can be played again with fresh noise.
+Which branches to make is decided in :mod:`ragen_tsr.search`, what noise is for in :mod:`.noise`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ragen_tsr import backend
+from ragen_tsr.llm_agent.noise import NOISE_RULES, SPENT_KEY, Purpose
 from ragen_tsr.snapshots import snapshot_for
 
-NOISE_RULES = ("upstream", "independent", "common")
-"""Allowed values of the key ``env_noise``."""
+Key = tuple[int, ...]
+"""Name of a stream of noise."""
 
 
 @dataclass(eq=False, slots=True)
@@ -33,6 +35,8 @@ class Branch:
         spawned: How many children this branch has had, so that later siblings get new addresses.
         turn_penalty: Format penalty that the turn which led here incurred (0 or negative).
         response_tokens: Length of the response that led here, in tokens, padding left out.
+        answer: The parsed response that led here, as ``step`` was given it; empty at a root.
+        redrawn: This branch was made by drawing the noise of a turn again.
     """
 
     env_id: int
@@ -44,6 +48,8 @@ class Branch:
     spawned: int = 0
     turn_penalty: float = 0.0
     response_tokens: int = 0
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    redrawn: bool = False
 
     @property
     def turns(self) -> list[dict[str, Any]]:
@@ -68,6 +74,16 @@ class Branch:
     def actions(self) -> tuple[tuple[Any, ...], ...]:
         """The executed actions of each turn so far."""
         return tuple(tuple(turn["actions"]) for turn in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Rerolled:
+    """How a committed trajectory ended when its turns were played again with fresh noise."""
+
+    return_: float
+    success: bool
+    env_steps: int
+    """Actions executed to find out."""
 
 
 class SearchEnvStateManager(backend.EnvStateManager):
@@ -110,19 +126,101 @@ class SearchEnvStateManager(backend.EnvStateManager):
             The branches after the turn, in the order of the parents. The slots' environments are left
             anywhere.
         """
-        children: list[Branch | None] = [None] * len(parents)
-        for wave in _waves([parent.env_id for parent in parents]):
-            for index in wave:
-                self._place(parents[index], noise_path=self._spawn(parents[index]))
-            open_ids = {output["env_id"] for output in self.step([dict(inputs[index]) for index in wave])}
-            for index in wave:
-                parent = parents[index]
-                child = self._capture(parent.env_id)
-                child.path = (*parent.path, parent.spawned - 1)
-                child.done = parent.env_id not in open_ids
-                child.turn_penalty = child.cache["penalty"] - parent.cache["penalty"]
-                children[index] = child
-        return [child for child in children if child is not None]
+        addresses = [_spawn(parent) for parent in parents]
+        keys = [self._key(Purpose.SEARCH, parent, path) for parent, path in zip(parents, addresses, strict=True)]
+        children = self._turns(parents, inputs, keys if self.noise != "upstream" else [None] * len(parents))
+        for child, address in zip(children, addresses, strict=True):
+            child.path = address
+        return children
+
+    def redraw(self, parents: Sequence[Branch], children: Sequence[Branch]) -> list[Branch]:
+        """Play the turns that led from ``parents[i]`` to ``children[i]`` again, with noise that no search saw.
+
+        Under ``upstream`` and ``common`` the noise is the same for all branches of a group at the same turn,
+        as theirs is; under ``independent`` each has its own. Under ``upstream`` the redrawn branch goes on
+        with its new stream.
+
+        Returns:
+            The branches after the turns, as further children of the parents.
+        """
+        addresses = [_spawn(parent) for parent in parents]
+        keys = [self._key(Purpose.REDRAW, parent, path) for parent, path in zip(parents, addresses, strict=True)]
+        again = self._turns(parents, [child.answer for child in children], keys)
+        for branch, child, address in zip(again, children, addresses, strict=True):
+            branch.path, branch.response_tokens, branch.redrawn = address, child.response_tokens, True
+        return again
+
+    def outcomes(self, parents: Sequence[Branch], children: Sequence[Branch], count: int) -> list[list[Branch]]:
+        """``count`` further outcomes of the turns that led from ``parents[i]`` to ``children[i]``.
+
+        A turn is played as it was answered: also the actions that the outcome which happened cut off. Under
+        ``upstream`` and ``common`` siblings meet the same noise, outcome by outcome.
+        """
+        wanted = [
+            (parent, child.answer, self._key(Purpose.OUTCOME, parent, child.path, draw))
+            for parent, child in zip(parents, children, strict=True)
+            for draw in range(count)
+        ]
+        played = self._turns(
+            [parent for parent, _, _ in wanted], [answer for _, answer, _ in wanted], [key for *_, key in wanted]
+        )
+        return (
+            [played[first : first + count] for first in range(0, len(played), count)]
+            if count
+            else [[] for _ in parents]
+        )
+
+    def same_outcome(self, a: Branch, b: Branch) -> bool:
+        """Whether two branches merge but for the noise that they would go on with."""
+        keys = [self.equality_key(replace(branch, snapshot=self._without_noise(branch))) for branch in (a, b)]
+        return keys[0] is not None and keys[0] == keys[1]
+
+    def reroll(
+        self,
+        starts: Sequence[Branch],
+        ends: Sequence[Branch],
+        answers: Sequence[Sequence[Mapping[str, Any]]],
+        draws: int,
+    ) -> list[list[Rerolled]] | None:
+        """Play each slot's trajectory again, ``draws`` times, with noise that depends on run, group, slot and
+        draw.
+
+        The turns are played as they were answered, under the base class's own rules: the action limit
+        counts what is executed now, an episode that ends early leaves the rest unplayed, and one that is not
+        over after its last turn stays unfinished and is no success. Deterministic environments are not
+        played: their trajectories end as they did.
+
+        Args:
+            starts: ``starts[i]`` is where slot i stood after ``reset``.
+            ends: ``ends[i]`` is the trajectory to be committed to slot i.
+            answers: The parsed responses of ``ends[i]``, turn by turn.
+            draws: How often each is played.
+
+        Returns:
+            Per slot its outcomes (one for a deterministic environment); None if an environment's noise
+            cannot be replaced. The slots' environments, statuses and caches are left anywhere.
+        """
+        snapshotters = [snapshot_for(entry["env"]) for entry in self.envs]
+        if any(found.reseed is None and not found.mergeable for found in snapshotters):
+            return None
+        noisy = [slot for slot, found in enumerate(snapshotters) if found.reseed is not None]
+        results: list[list[Rerolled]] = [
+            [] if slot in set(noisy) else [Rerolled(sum(end.status.rewards), end.success, 0)]
+            for slot, end in enumerate(ends)
+        ]
+        for draw in range(draws):
+            for slot in noisy:
+                start = starts[slot]
+                self._place(start, slot, noise=(*self._start_key(Purpose.REROLL, start), draw, slot))
+            playing = noisy
+            for turn in range(max((len(answers[slot]) for slot in noisy), default=0)):
+                inputs = [{**answers[slot][turn], "env_id": slot} for slot in playing if turn < len(answers[slot])]
+                playing = [int(output["env_id"]) for output in self.step(inputs)]
+            for slot in noisy:
+                status = self.envs[slot]["status"]
+                success = bool(status.terminated and not status.truncated)
+                results[slot].append(Rerolled(sum(status.rewards), success, status.num_actions))
+        return results
 
     def commit(self, branches: Sequence[Branch]) -> None:
         """Make ``branches[i]`` the rollout of slot ``i``: rollout cache, status and environment.
@@ -156,26 +254,58 @@ class SearchEnvStateManager(backend.EnvStateManager):
             (status.truncated, status.terminated, status.num_actions, status.seed),
         )
 
+    def _turns(
+        self, parents: Sequence[Branch], inputs: Sequence[Mapping[str, Any]], keys: Sequence[Key | None]
+    ) -> list[Branch]:
+        """The branches after one turn from each parent, with the noise of its key (None: the environment's
+        own).
+        """
+        children: list[Branch | None] = [None] * len(parents)
+        for wave in _waves([parent.env_id for parent in parents]):
+            for index in wave:
+                self._place(parents[index], noise=keys[index])
+            open_ids = {output["env_id"] for output in self.step([dict(inputs[index]) for index in wave])}
+            for index in wave:
+                parent = parents[index]
+                child = self._capture(parent.env_id)
+                child.answer = inputs[index]
+                child.done = parent.env_id not in open_ids
+                child.turn_penalty = child.cache["penalty"] - parent.cache["penalty"]
+                children[index] = child
+        return [child for child in children if child is not None]
+
     def _capture(self, env_id: int) -> Branch:
         entry = self.envs[env_id]
         env = entry["env"]
+        snapshotter = snapshot_for(env)
+        if self.noise != "upstream" and snapshotter.reseed is not None:
+            snapshotter.reseed(env, SPENT_KEY)  # the next turn brings its own: what is left parts no equal states
         return Branch(
             env_id=env_id,
-            snapshot=snapshot_for(env).save(env),
+            snapshot=snapshotter.save(env),
             cache=_copy_cache(self.rollout_cache[env_id]),
             status=_copy_status(entry["status"]),
         )
 
-    def _place(self, branch: Branch, env_id: int | None = None, noise_path: tuple[int, ...] | None = None) -> None:
-        """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a path is
+    def _without_noise(self, branch: Branch) -> Any:
+        """The branch's snapshot with the noise that is left in any environment after a turn."""
+        env = self.envs[branch.env_id]["env"]
+        snapshotter = snapshot_for(env)
+        snapshotter.restore(env, branch.snapshot)
+        if snapshotter.reseed is not None:
+            snapshotter.reseed(env, SPENT_KEY)
+        return snapshotter.save(env)
+
+    def _place(self, branch: Branch, env_id: int | None = None, noise: Key | None = None) -> None:
+        """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a key is
         given.
         """
         env_id = branch.env_id if env_id is None else env_id
         entry = self.envs[env_id]
         snapshotter = snapshot_for(entry["env"])
         snapshotter.restore(entry["env"], branch.snapshot)
-        if noise_path is not None and snapshotter.reseed is not None:
-            snapshotter.reseed(entry["env"], noise_path)
+        if noise is not None and snapshotter.reseed is not None:
+            snapshotter.reseed(entry["env"], noise)
         entry["status"] = _copy_status(branch.status)
         self.rollout_cache[env_id] = _copy_cache(branch.cache) | {"env_id": env_id}
 
@@ -190,18 +320,22 @@ class SearchEnvStateManager(backend.EnvStateManager):
                     f"so its noise cannot be replaced; allowed for it: upstream"
                 )
 
-    def _spawn(self, parent: Branch) -> tuple[int, ...] | None:
-        """Give the next child of ``parent`` its address; returns the key of its turn's noise (None:
-        upstream's).
+    def _start_key(self, purpose: Purpose, branch: Branch) -> Key:
+        """The part of a key that all branches of a group share."""
+        return int(purpose), self.run_seed, branch.status.seed, branch.cache["group_id"]
+
+    def _key(self, purpose: Purpose, parent: Branch, address: tuple[int, ...], draw: int = 0) -> Key:
+        """Key of the noise of a turn of ``parent`` whose outcome has this address: its own under
+        ``independent``, else that of all turns at this depth in the group.
         """
-        address = (*parent.path, parent.spawned)
-        parent.spawned += 1
-        if self.noise == "upstream":
-            return None
-        key = (self.run_seed, parent.status.seed, parent.cache["group_id"])
-        if self.noise == "common":
-            return (*key, len(address))
-        return (*key, parent.env_id, *address)
+        where = (parent.env_id, *address) if self.noise == "independent" else (len(address),)
+        return (*self._start_key(purpose, parent), draw, *where)
+
+
+def _spawn(parent: Branch) -> tuple[int, ...]:
+    """The address of the next child of ``parent``."""
+    parent.spawned += 1
+    return (*parent.path, parent.spawned - 1)
 
 
 def _copy_cache(cache: Mapping[str, Any]) -> dict[str, Any]:

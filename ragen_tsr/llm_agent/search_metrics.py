@@ -3,7 +3,8 @@ samples.
 
 Selected actions are no longer samples of the policy. Each ``*/sampled`` figure therefore stands beside its
 ``*/committed`` one: "sampled" is what an agent would see that, at each turn, took one of the sampled turns
-at random; for ``none`` the two are equal.
+at random; for ``none`` the two are equal. Nor are they samples of the noise: ``*/rerolled`` is what the
+committed trajectories' turns gave when they were played again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ragen_tsr.llm_agent.es_manager import Rerolled
 from ragen_tsr.search import Ledger, Node, distinct_trajectories, path
 
 PREFIX = "search/"
@@ -24,7 +26,7 @@ def search_metrics(
 
     Args:
         chosen: Per group the committed leaves.
-        sampled: Per group all nodes that were expanded.
+        sampled: Per group all nodes that were sampled.
         ledger: The rollout's ledger.
     """
     leaves = [leaf for group in chosen for leaf in group]
@@ -46,6 +48,24 @@ def search_metrics(
         "distinct_trajectories": _mean(distinct_trajectories(group) for group in chosen),
     }
     return {PREFIX + key: value for key, value in metrics.items()} | ledger.metrics(PREFIX)
+
+
+def reroll_metrics(rerolled: Sequence[Sequence[Rerolled]] | None, seconds: float) -> dict[str, float]:
+    """Metrics of playing the committed trajectories again; none if that was not done or cannot be.
+
+    Args:
+        rerolled: Per slot its outcomes: means are over outcomes, then over slots.
+        seconds: What it took.
+    """
+    if rerolled is None:
+        return {}
+    metrics = {
+        "return/rerolled": _mean(_mean(outcome.return_ for outcome in slot) for slot in rerolled),
+        "success/rerolled": _mean(_mean(outcome.success for outcome in slot) for slot in rerolled),
+        "reroll_env_steps": sum(outcome.env_steps for slot in rerolled for outcome in slot),
+        "seconds/reroll": seconds,
+    }
+    return {PREFIX + key: value for key, value in metrics.items()}
 
 
 def _survival_sum(nodes: Sequence[Node], value: Callable[[Node], float]) -> float:
@@ -78,12 +98,17 @@ def _mean(values: Iterable[Any]) -> float:
 
 
 def search_record(
-    group: int, chosen: Sequence[Node], nodes: Sequence[Node], ledgers: Mapping[int, Ledger]
+    group: int,
+    chosen: Sequence[Node],
+    nodes: Sequence[Node],
+    ledgers: Mapping[int, Ledger],
+    rerolled: Sequence[Sequence[Rerolled]] | None,
 ) -> dict[str, Any]:
     """One group's search as a JSON-serialisable tree: every node with its turn, score, costs and fate.
 
     ``nodes[i]["parent"]`` is the ``id`` of the parent, -1 the start state; ``chosen[i]`` the leaf committed
-    to slot i; ``ledgers[i]`` what the search of slot i cost.
+    to slot i; ``ledgers[i]`` what the search of slot i cost; ``rerolled[i]`` the mean return and success of
+    slot i's trajectory when it was played again (null: it was not).
     """
     ids = {id(node): number for number, node in enumerate(nodes)}
     root = nodes[0].payload
@@ -94,7 +119,15 @@ def search_record(
         "start": root.cache["history"][0]["state"],
         "chosen": [ids[id(leaf)] for leaf in chosen],
         "ledgers": [ledgers[slot].counts() for slot in sorted(ledgers)],
+        "rerolled": None if rerolled is None else [_rerolled_record(slot) for slot in rerolled],
         "nodes": [_node_record(node, ids) for node in nodes],
+    }
+
+
+def _rerolled_record(outcomes: Sequence[Rerolled]) -> dict[str, float]:
+    return {
+        "return": _mean(outcome.return_ for outcome in outcomes),
+        "success": _mean(outcome.success for outcome in outcomes),
     }
 
 
@@ -107,6 +140,7 @@ def _node_record(node: Node, ids: dict[int, int]) -> dict[str, Any]:
         "slot": node.slot,
         "response": turn["llm_response"],
         "raw_response": turn["llm_raw_response"],
+        "redrawn": node.payload.redrawn,
         "tokens": node.payload.response_tokens,
         "actions": [int(action) if isinstance(action, int) else str(action) for action in turn["actions"]],
         "reward": float(node.reward),

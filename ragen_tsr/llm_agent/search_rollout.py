@@ -1,10 +1,10 @@
 """One rollout with search: what the strategies ask for is generated, executed and scored, a whole turn at a
 time.
 
-This module is the ``expand`` that :func:`ragen_tsr.search.driver.drive` calls: it turns the expansions of
-all groups into one generation batch, plays the parsed responses with the environment manager, and wraps the
-outcomes into search nodes with their scores and costs. It takes no decision: strategies choose, managers
-execute.
+This module is the ``expand`` (and the ``redraw``) that :func:`ragen_tsr.search.driver.drive` calls: it turns
+the expansions of all groups into one generation batch, plays the parsed responses with the environment
+manager, and wraps the outcomes into search nodes with their scores and costs. It takes no decision:
+strategies choose, managers execute.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ragen_tsr.llm_agent.es_manager import Branch, SearchEnvStateManager
+from ragen_tsr.llm_agent.es_manager import Branch, Rerolled, SearchEnvStateManager
 from ragen_tsr.scorers import EnvView, Scorer, Turn
-from ragen_tsr.search import Expansion, Ledger, Node, Strategy, drive
+from ragen_tsr.search import Expansion, Ledger, Node, Redraw, Strategy, drive, path
 
 Row = tuple[int, Expansion, Branch]
 """One row of the generation batch: group, the expansion that asked for it, the branch it goes on from."""
@@ -31,6 +31,8 @@ class Choice:
 
     strategy: Strategy
     scorer: Scorer
+    outcome_samples: int
+    """Fresh outcomes of a turn whose mean score ranks it; 0: the score of what happened does."""
 
 
 class SearchRollout:
@@ -44,6 +46,13 @@ class SearchRollout:
         meta_info: The dictionary that every generation batch of this rollout carries, as in the base class.
         horizon: ``agent_proxy.max_turn``, the number of turns K.
         count_tokens: Length of a text in tokens, for workers that return texts only.
+        rerolls: How often each committed trajectory is played again with fresh noise.
+
+    Attributes:
+        nodes: Per group the nodes that were sampled.
+        redrawn: Per group the nodes that redraws made: outcomes of turns that were chosen, so no samples.
+        rerolled: Per slot how the committed trajectory ended when it was played again; None if unknown.
+        reroll_seconds: What that took.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class SearchRollout:
         meta_info: dict[str, Any],
         horizon: int,
         count_tokens: Callable[[str], int],
+        rerolls: int,
     ) -> None:
         self.generate = generate
         self.ctx_manager = ctx_manager
@@ -64,18 +74,27 @@ class SearchRollout:
         self.meta_info = meta_info
         self.horizon = horizon
         self.count_tokens = count_tokens
+        self.rerolls = rerolls
         self.ledger = Ledger()
         self.roots = self._roots()
         self.ledgers: list[dict[int, Ledger]] = [defaultdict(Ledger) for _ in self.roots]
         self.nodes: list[list[Node]] = [[] for _ in self.roots]
+        self.redrawn: list[list[Node]] = [[] for _ in self.roots]
+        self.rerolled: list[list[Rerolled]] | None = None
+        self.reroll_seconds = 0.0
         self.neg_log_prob_sum = 0.0
         self.log_prob_tokens = 0
         self._last_inputs: Any = None
 
     @property
     def calls(self) -> int:
-        """Generation calls so far, which is the number of turns played."""
+        """Generation calls so far: the number of turns played, but for trees sampled anew after a redraw."""
         return self.ledger.generation_calls
+
+    @property
+    def most_calls(self) -> int:
+        """Generation calls that no strategy exceeds."""
+        return max(self.choices[self._tag(root)].strategy.calls(self.horizon) for root in self.roots)
 
     def run(self) -> list[list[Node]]:
         """Search all groups to the end; returns each group's L chosen leaves, in slot order, and commits
@@ -88,13 +107,15 @@ class SearchRollout:
             for root in self.roots
         ]
         started = perf_counter()
-        chosen = drive(searches, self.expand)
+        chosen = drive(searches, self.expand, self.redraw)
         self._close_generation()
+        self._reroll([leaf for leaves in chosen for leaf in leaves])
         self.es_manager.commit([leaf.payload for leaves in chosen for leaf in leaves])
         seconds = self.ledger.seconds
-        seconds.bookkeeping = perf_counter() - started - seconds.generation - seconds.environment - seconds.scoring
-        for ledgers, nodes in zip(self.ledgers, self.nodes, strict=True):
-            for node in nodes:
+        counted = seconds.generation + seconds.environment + seconds.scoring + self.reroll_seconds
+        seconds.bookkeeping = perf_counter() - started - counted
+        for ledgers, nodes, redrawn in zip(self.ledgers, self.nodes, self.redrawn, strict=True):
+            for node in nodes + redrawn:
                 self.ledger.count_fate(node)
                 ledgers[node.slot].count_fate(node)
         return chosen
@@ -102,7 +123,7 @@ class SearchRollout:
     def expand(self, requests: Sequence[tuple[int, Expansion]]) -> list[list[Node]]:
         """Sample, execute and score every requested child: one generation call, however many groups ask."""
         rows = [
-            (group, expansion, self._branch(expansion))
+            (group, expansion, self._branch(expansion.node, expansion.slot))
             for group, expansion in requests
             for _ in range(expansion.samples)
         ]
@@ -112,13 +133,58 @@ class SearchRollout:
         inputs = self.ctx_manager.get_env_inputs(lm_outputs)
         with self.ledger.seconds.measure("environment"):
             children = self.es_manager.extend([branch for _, _, branch in rows], inputs)
+            outcomes = self._outcomes(rows, children)
         with self.ledger.seconds.measure("scoring"):
-            nodes = [self._node(row, child) for row, child in zip(rows, children, strict=True)]
+            nodes = []
+            for (group, expansion, parent), child, others in zip(rows, children, outcomes, strict=True):
+                self._count_steps(group, expansion.slot, parent, [child, *others])
+                scores = [self._score(parent, outcome) for outcome in others or [child]]
+                nodes.append(self._node(expansion.node, expansion.slot, child, sum(scores) / len(scores)))
         for child, tokens in zip(children, response_tokens, strict=True):
             child.response_tokens = tokens
         for (group, _, _), node in zip(rows, nodes, strict=True):
             self.nodes[group].append(node)
         return _split(nodes, [expansion.samples for _, expansion in requests])
+
+    def redraw(self, requests: Sequence[tuple[int, Redraw]]) -> list[list[Node]]:
+        """Play the last turns of the requested nodes again; a node whose turn ends as it did is answered
+        itself.
+        """
+        parents = [self._branch(_parent(ask.node), ask.slot) for _, ask in requests]
+        children = [ask.node.payload for _, ask in requests]
+        with self.ledger.seconds.measure("environment"):
+            again = self.es_manager.redraw(parents, children)
+            same = [self.es_manager.same_outcome(*pair) for pair in zip(again, children, strict=True)]
+        answers = []
+        for (group, ask), parent, branch, is_same in zip(requests, parents, again, same, strict=True):
+            self._count_steps(group, ask.slot, parent, [branch])
+            node = ask.node
+            if not is_same:
+                averaged = (
+                    self._choice(branch).outcome_samples > 0
+                )  # then the score is the turn's, whatever its outcome
+                score = node.score if averaged else self._score(parent, branch)
+                node = self._node(_parent(node), ask.slot, branch, score)
+                self.redrawn[group].append(node)
+                self.ledger.redrawn += 1
+                self.ledgers[group][ask.slot].redrawn += 1
+            answers.append([node])
+        return answers
+
+    def _reroll(self, leaves: Sequence[Node]) -> None:
+        """Measure how the trajectories end under other noise; leaves nothing behind in the slots once they
+        are committed.
+        """
+        if not self.rerolls:
+            return
+        started = perf_counter()
+        self.rerolled = self.es_manager.reroll(
+            starts=[branch for root in self.roots for branch in root.payload],
+            ends=[leaf.payload for leaf in leaves],
+            answers=[[node.payload.answer for node in path(leaf)[1:]] for leaf in leaves],
+            draws=self.rerolls,
+        )
+        self.reroll_seconds = perf_counter() - started
 
     def _generate(self, branches: Sequence[Branch]) -> tuple[Any, Any]:
         lm_inputs = self.ctx_manager.get_lm_inputs([branch.cache for branch in branches], prepare_for_update=False)
@@ -130,15 +196,20 @@ class SearchRollout:
         return lm_inputs, lm_outputs
 
     def _mode(self, turn: int) -> str:
-        if self.horizon == 1:
+        """What the worker is told in the call of this number (from 0): with redraws, the last one is known
+        as such only if it is the last that there can be.
+        """
+        if self.most_calls == 1:
             return "singleturn"
         if turn == 0:
             return "multiturn-start"
-        return "multiturn-end" if turn == self.horizon - 1 else "multiturn-middle"
+        if turn >= self.most_calls:
+            raise RuntimeError(f"a strategy asks for more than the {self.most_calls} turns that its calls() announces")
+        return "multiturn-end" if turn == self.most_calls - 1 else "multiturn-middle"
 
     def _close_generation(self) -> None:
         """Tell the worker that the rollout is over, where its last call did not say so."""
-        if self.horizon > 1 and 0 < self.calls < self.horizon:
+        if self.most_calls > 1 and 0 < self.calls < self.most_calls:
             self._last_inputs.meta_info["skip_generation"] = True
             self._last_inputs.meta_info["mode"] = "multiturn-end"
             self.generate(self._last_inputs)
@@ -164,26 +235,44 @@ class SearchRollout:
             self.ledgers[group][slot].generation_calls += 1
         return generated
 
-    def _node(self, row: Row, child: Branch) -> Node:
-        group, expansion, parent = row
-        steps = child.status.num_actions - parent.status.num_actions
+    def _outcomes(self, rows: Sequence[Row], children: Sequence[Branch]) -> list[list[Branch]]:
+        """Per child the further outcomes of its turn that are scored instead of it; none where it is scored
+        itself.
+        """
+        outcomes: list[list[Branch]] = [[] for _ in children]
+        for tag, choice in self.choices.items():
+            mine = [index for index, child in enumerate(children) if child.cache["tag"] == tag]
+            parents = [rows[index][2] for index in mine]
+            played = self.es_manager.outcomes(parents, [children[index] for index in mine], choice.outcome_samples)
+            for index, others in zip(mine, played, strict=True):
+                outcomes[index] = others
+        return outcomes
+
+    def _count_steps(self, group: int, slot: int, parent: Branch, outcomes: Sequence[Branch]) -> None:
+        steps = sum(outcome.status.num_actions - parent.status.num_actions for outcome in outcomes)
         self.ledger.env_steps += steps
-        self.ledgers[group][expansion.slot].env_steps += steps
-        turn = child.last_turn
-        score = self.choices[child.cache["tag"]].scorer(
+        self.ledgers[group][slot].env_steps += steps
+
+    def _score(self, parent: Branch, outcome: Branch) -> float:
+        turn = outcome.last_turn
+        score = self._choice(outcome).scorer(
             self._view(parent),
             Turn(
                 actions=tuple(turn["actions"]),
                 reward=turn["reward"],
-                penalty=child.turn_penalty,
+                penalty=outcome.turn_penalty,
                 info=turn["info"],
                 response=turn["llm_response"],
             ),
-            self._view(child),
+            self._view(outcome),
         )
-        return expansion.node.child(
-            slot=expansion.slot,
-            score=float(score),
+        return float(score)
+
+    def _node(self, parent: Node, slot: int, child: Branch, score: float) -> Node:
+        turn = child.last_turn
+        return parent.child(
+            slot=slot,
+            score=score,
             reward=turn["reward"],
             done=child.done,
             success=child.success,
@@ -210,9 +299,11 @@ class SearchRollout:
             groups[branch.cache["group_id"]].append(branch)
         return [Node.root(payload=tuple(groups[group])) for group in sorted(groups)]
 
-    def _branch(self, expansion: Expansion) -> Branch:
-        payload = expansion.node.payload
-        return payload[expansion.slot] if isinstance(payload, tuple) else payload
+    def _branch(self, node: Node, slot: int) -> Branch:
+        return node.payload[slot] if isinstance(node.payload, tuple) else node.payload
+
+    def _choice(self, branch: Branch) -> Choice:
+        return self.choices[branch.cache["tag"]]
 
     def _tag(self, root: Node) -> str:
         return root.payload[0].cache["tag"]
@@ -222,6 +313,12 @@ class SearchRollout:
         batch.
         """
         return np.random.default_rng([self.es_manager.run_seed, root.payload[0].status.seed])
+
+
+def _parent(node: Node) -> Node:
+    if node.parent is None:
+        raise ValueError("a start state was reached by no turn: there is nothing to draw again")
+    return node.parent
 
 
 def _split(items: Sequence[Node], sizes: Sequence[int]) -> list[list[Node]]:

@@ -6,7 +6,7 @@ Nothing here knows of a model, an environment or a trainer; it would be the same
 from ragen_tsr.search.beam import Beam
 from ragen_tsr.search.best_of_n import BestOfN
 from ragen_tsr.search.build import STRATEGIES, build
-from ragen_tsr.search.driver import Expand, Request, drive
+from ragen_tsr.search.driver import Again, Expand, Request, drive
 from ragen_tsr.search.ledger import Ledger, Seconds
 from ragen_tsr.search.lockstep import lockstep
 from ragen_tsr.search.lookahead import Lookahead
@@ -15,19 +15,24 @@ from ragen_tsr.search.none import NoSearch
 from ragen_tsr.search.per_slot import Mixed, PerSlot
 from ragen_tsr.search.preference import Preference
 from ragen_tsr.search.types import (
+    Ask,
     Expansion,
     Fate,
     Node,
+    Redraw,
     Search,
     SlotSearch,
     Strategy,
     ancestor,
     distinct_trajectories,
+    is_redraw,
     path,
 )
 
 __all__ = [
     "STRATEGIES",
+    "Again",
+    "Ask",
     "Beam",
     "BestOfN",
     "Expand",
@@ -40,6 +45,7 @@ __all__ = [
     "Node",
     "PerSlot",
     "Preference",
+    "Redraw",
     "Request",
     "Search",
     "Seconds",
@@ -49,6 +55,7 @@ __all__ = [
     "build",
     "distinct_trajectories",
     "drive",
+    "is_redraw",
     "lockstep",
     "merge",
     "path",

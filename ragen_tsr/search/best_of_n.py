@@ -10,7 +10,7 @@ from ragen_tsr.search.checks import at_least, one_of
 from ragen_tsr.search.lockstep import lockstep
 from ragen_tsr.search.none import NoSearch
 from ragen_tsr.search.preference import INVALID, Preference, by_return
-from ragen_tsr.search.types import Node, Search
+from ragen_tsr.search.types import Node, Search, is_redraw
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class BestOfN:
         return self._search(root, L, horizon, rng)
 
     def _search(self, root: Node, L: int, horizon: int, rng: np.random.Generator) -> Search:
-        leaves = yield from lockstep([NoSearch().one(root, j % L, horizon, rng) for j in range(self.N)])
+        leaves = yield from lockstep([NoSearch().one(root, j % L, horizon, rng) for j in range(self.N)], is_redraw)
         kept = set(Preference(by_return, self.invalid).ranked(leaves, rng)[:L])
         return [leaf for leaf in leaves if leaf in kept]
 

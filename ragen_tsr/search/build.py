@@ -11,6 +11,7 @@ from typing import Any
 
 from ragen_tsr.search.beam import Beam
 from ragen_tsr.search.best_of_n import BestOfN
+from ragen_tsr.search.checks import at_least
 from ragen_tsr.search.lookahead import Lookahead
 from ragen_tsr.search.none import NoSearch
 from ragen_tsr.search.per_slot import Mixed, PerSlot
@@ -19,8 +20,11 @@ from ragen_tsr.search.types import Strategy
 STRATEGIES: dict[str, type] = {"none": NoSearch, "best_of_n": BestOfN, "beam": Beam, "lookahead": Lookahead}
 """Strategies by ``search.name``. Add your own dataclass here to configure it like the others."""
 
-NOT_FIELDS = ("name", "scorer", "at_val", "record_groups")
+NOT_FIELDS = ("name", "scorer", "at_val", "record_groups", "rerolls")
 """Keys that every search configuration may have, and no strategy reads."""
+
+COUNTS = ("rerolls", "outcome_samples")
+"""Those of the keys outside the strategies that are numbers, 0 or more."""
 
 
 def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
@@ -28,7 +32,8 @@ def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
 
     Args:
         config: ``name``, the fields of that strategy, optionally ``slots`` (strategies that search each slot
-            on its own; null: all) and the keys in ``NOT_FIELDS``.
+            on its own; null: all), ``outcome_samples`` (strategies that rank by the scorer's values) and the
+            keys in ``NOT_FIELDS``.
         rank_by: The scorer's ``rank_by``, used where ``search.rank_by`` is null.
 
     Raises:
@@ -40,13 +45,16 @@ def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
         raise ValueError(f"search.name={name!r}: must be one of {', '.join(STRATEGIES)}")
     strategy = STRATEGIES[name]
     wanted = [field.name for field in fields(strategy)]
-    known = [*wanted, *(["slots"] if _can_mix(strategy) else []), *NOT_FIELDS]
+    known = [*wanted, *_optional(strategy), *NOT_FIELDS]
     for key in config:
         if key not in known:
             raise ValueError(f"search.{key}={config[key]!r}: no key of {name}, which has {', '.join(known)}")
     missing = [key for key in wanted if key not in config]
     if missing:
         raise ValueError(f"search.{missing[0]} is missing: {name} needs {', '.join(wanted)}")
+    for key in COUNTS:
+        if key in config:
+            at_least(key, config[key], 0)
     values = {key: config[key] for key in wanted}
     if "rank_by" in values and values["rank_by"] is None:
         values["rank_by"] = rank_by
@@ -54,5 +62,8 @@ def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
     return built if config.get("slots") is None else Mixed(built, NoSearch(), config["slots"])
 
 
-def _can_mix(strategy: type) -> bool:
-    return issubclass(strategy, PerSlot) and strategy is not NoSearch
+def _optional(strategy: type) -> list[str]:
+    """Keys beside its fields that make sense for some strategies only."""
+    mixes = issubclass(strategy, PerSlot) and strategy is not NoSearch
+    ranks_by_score = strategy not in (NoSearch, BestOfN)
+    return ["slots"] * mixes + ["outcome_samples"] * ranks_by_score

@@ -16,6 +16,16 @@ def at_least(key: str, value: Any, least: int) -> None:
         raise ValueError(f"search.{key}={value!r}: must be an integer of at least {least}")
 
 
+def is_bool(key: str, value: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        ValueError: Naming key, value and what is allowed.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"search.{key}={value!r}: must be true or false")
+
+
 def one_of(key: str, value: Any, allowed: Iterable[str]) -> None:
     """Refuse what is not among ``allowed``.
 

@@ -58,9 +58,11 @@ class Ledger:
     generation_calls: int = 0
     """Calls of ``generate_sequences`` (the closing one not counted)."""
     env_steps: int = 0
-    """Actions executed by environments."""
+    """Actions executed by environments for the search: expansions, redraws, outcomes drawn to be scored."""
     nodes_expanded: int = 0
     """Nodes that expansions made: responses sampled, executed and scored."""
+    redrawn: int = 0
+    """Nodes that redraws made: committed turns that ended otherwise when their noise was drawn again."""
     merged: int = 0
     """Nodes merged into an equal one."""
     pruned: int = 0

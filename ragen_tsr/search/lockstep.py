@@ -5,7 +5,7 @@ Used twice: for the L independent searches of a group, and by the driver for the
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from ragen_tsr.search.types import Node
@@ -22,11 +22,18 @@ def resume(search: Generator[Ask, Answer, Result], answer: Answer | None) -> Ask
 
 def lockstep(
     searches: Sequence[Generator[list[Ask], list[list[Node]], Result]],
+    first: Callable[[Ask], bool],
 ) -> Generator[list[Ask], list[list[Node]], list[Result]]:
     """Advance all searches one turn at a time, and return their results in order.
 
     Each yield is the concatenation, in the order of ``searches``, of what the searches still running ask for;
-    what is sent back is dealt out accordingly. A search sees nothing of its neighbours.
+    what is sent back is dealt out accordingly. Lists of which ``first`` holds come before the others, in
+    yields of their own, so that a search which waits for them misses no turn. A search sees nothing of its
+    neighbours.
+
+    Args:
+        searches: Each asks with lists of which ``first`` holds for all items or for none.
+        first: Which wishes are not to wait for the turn of all.
     """
     results: dict[int, Result] = {}
     asked: dict[int, list[Ask]] = {}
@@ -41,8 +48,9 @@ def lockstep(
     for index in range(len(searches)):
         advance(index, None)
     while asked:
-        families = yield [ask for asks in asked.values() for ask in asks]
+        turn = {index: asks for index, asks in asked.items() if first(asks[0])} or dict(asked)
+        families = yield [ask for asks in turn.values() for ask in asks]
         answers = iter(families)
-        for index, asks in list(asked.items()):
+        for index, asks in turn.items():
             advance(index, [next(answers) for _ in asks])
     return [results[index] for index in range(len(searches))]

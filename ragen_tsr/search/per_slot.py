@@ -9,7 +9,7 @@ import numpy as np
 
 from ragen_tsr.search.checks import at_least
 from ragen_tsr.search.lockstep import lockstep
-from ragen_tsr.search.types import Node, Search, SlotSearch
+from ragen_tsr.search.types import Node, Search, SlotSearch, is_redraw
 
 
 class PerSlot(ABC):
@@ -35,7 +35,7 @@ class PerSlot(ABC):
         """L searches from one root; each has its own ``rng``, so none depends on the progress of another."""
         self.check(L)
         at_least("horizon", horizon, 1)
-        return lockstep([self.one(root, slot, horizon, own) for slot, own in enumerate(rng.spawn(L))])
+        return lockstep([self.one(root, slot, horizon, own) for slot, own in enumerate(rng.spawn(L))], is_redraw)
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,10 @@ class Mixed(PerSlot):
 
     def one(self, root: Node, slot: int, horizon: int, rng: np.random.Generator) -> SlotSearch:
         return (self.inner if slot < self.slots else self.rest).one(root, slot, horizon, rng)
+
+    def calls(self, horizon: int) -> int:
+        """As many as the one of the two that needs more."""
+        return max(self.inner.calls(horizon) if self.slots else 0, self.rest.calls(horizon))
 
     def responses(self, L: int, horizon: int) -> int:
         return self.inner.responses(self.slots, horizon) + self.rest.responses(L - self.slots, horizon)

@@ -11,7 +11,7 @@ import enum
 import math
 from collections.abc import Generator, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -125,12 +125,33 @@ class Expansion:
     slot: int
 
 
-Search = Generator[list[Expansion], list[list[Node]], list[Node]]
-"""The search of a group. Each yield is one turn (one generation call): the expansions wanted, never none. It
-is sent one list of children per expansion, in the same order. It returns L leaves; leaf i is committed to
-slot i."""
+@dataclass(frozen=True)
+class Redraw:
+    """A wish: play the turn that led to ``node`` again, with fresh noise, for the search of slot ``slot``.
 
-SlotSearch = Generator[list[Expansion], list[list[Node]], Node]
+    Costs environment steps and no generation. The answer is a family of one: ``node`` itself if the outcome
+    is the same, else a new node below the same parent, with nothing below it yet.
+    """
+
+    node: Node
+    slot: int
+    samples: ClassVar[int] = 1
+
+
+Ask = Expansion | Redraw
+
+
+def is_redraw(ask: Ask) -> bool:
+    """Whether a wish needs no generation."""
+    return isinstance(ask, Redraw)
+
+
+Search = Generator[list[Ask], list[list[Node]], list[Node]]
+"""The search of a group. Each yield is one turn (one generation call): the expansions wanted, never none; or
+redraws alone, which are answered at once and no turn. It is sent one list of nodes per wish, in the same
+order. It returns L leaves; leaf i is committed to slot i."""
+
+SlotSearch = Generator[list[Ask], list[list[Node]], Node]
 """The search of one slot: the same conversation, ending in one leaf."""
 
 
@@ -150,7 +171,7 @@ class Strategy(Protocol):
         ...
 
     def calls(self, horizon: int) -> int:
-        """Generation calls that a search makes when no branch finishes early."""
+        """Generation calls that a search makes at most; the call of this number is announced as the last."""
         ...
 
     def responses(self, L: int, horizon: int) -> int:

@@ -9,6 +9,6 @@ from . import frozen_lake as _frozen_lake  # noqa: F401 - registers itself
 from . import sokoban as _sokoban  # noqa: F401 - registers itself
 from . import webshop as _webshop  # noqa: F401 - registers itself
 from .fallback import DeepCopySnapshotter
-from .registry import Snapshotter, register, registered_types, snapshot_for
+from .registry import Snapshotter, register, registered_types, snapshot_for, snapshotter_of
 
-__all__ = ["DeepCopySnapshotter", "Snapshotter", "register", "registered_types", "snapshot_for"]
+__all__ = ["DeepCopySnapshotter", "Snapshotter", "register", "registered_types", "snapshot_for", "snapshotter_of"]

@@ -63,7 +63,13 @@ def registered_types() -> list[str]:
 
 def snapshot_for(env: Any) -> Snapshotter:
     """The snapshotter for ``env``'s class, a :class:`DeepCopySnapshotter` if none is registered."""
-    env_type = type(env)
+    return snapshotter_of(type(env))
+
+
+def snapshotter_of(env_type: type) -> Snapshotter:
+    """The snapshotter for environments of exactly this class, a :class:`DeepCopySnapshotter` if none is
+    registered.
+    """
     found = _registered.get(env_type) or _registered.get(_full_name(env_type))
     return found or DeepCopySnapshotter.warned(_full_name(env_type))
 

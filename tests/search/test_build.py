@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from ragen_tsr.search import STRATEGIES, Beam, BestOfN, Lookahead, Mixed, Node, NoSearch, build
 
 BEAM = {"name": "beam", "M": 4, "B": 2, "rank_by": None, "invalid": "last", "scorer": None, "at_val": False}
-LOOKAHEAD = {**BEAM, "name": "lookahead", "D": 2, "inner": None}
+LOOKAHEAD = {**BEAM, "name": "lookahead", "D": 2, "inner": None, "redraw": False}
 BEST = {"name": "best_of_n", "N": 28, "invalid": "last"}
 
 
@@ -25,7 +25,9 @@ def test_builds_each_strategy():
     assert build({"name": "none"}) == NoSearch()
     assert build(BEST) == BestOfN(N=28, invalid="last")
     assert build(BEAM, rank_by="accumulated") == Beam(M=4, B=2, rank_by="accumulated", invalid="last")
-    assert build({**LOOKAHEAD, "rank_by": "last"}, rank_by="accumulated") == Lookahead(4, 2, 2, None, "last", "last")
+    assert build({**LOOKAHEAD, "rank_by": "last"}, rank_by="accumulated") == Lookahead(
+        M=4, B=2, D=2, inner=None, rank_by="last", invalid="last", redraw=False
+    )
     assert build({**BEAM, "rank_by": "last", "slots": 3}) == Mixed(Beam(4, 2, "last", "last"), NoSearch(), 3)
     assert build({**BEAM, "rank_by": "last", "slots": None}) == Beam(4, 2, "last", "last")
     assert build(OmegaConf.create(BEST)) == build(BEST)
@@ -54,6 +56,14 @@ def test_builds_each_strategy():
         ({**LOOKAHEAD, "inner": 0}, r"search\.inner=0"),
         ({**LOOKAHEAD, "rank_by": 1}, r"search\.rank_by=1"),
         ({**LOOKAHEAD, "invalid": 1}, r"search\.invalid=1"),
+        ({**LOOKAHEAD, "redraw": "yes"}, r"search\.redraw='yes'.*true or false"),
+        ({**LOOKAHEAD, "redraw": None}, r"search\.redraw=None"),
+        ({**BEAM, "redraw": True}, r"search\.redraw=True.*no key of beam"),
+        ({**BEAM, "outcome_samples": -1}, r"search\.outcome_samples=-1.*at least 0"),
+        ({**LOOKAHEAD, "outcome_samples": True}, r"search\.outcome_samples=True"),
+        ({**BEST, "outcome_samples": 2}, r"search\.outcome_samples=2.*no key of best_of_n"),
+        ({"name": "none", "outcome_samples": 2}, r"search\.outcome_samples=2.*no key of none"),
+        ({"name": "none", "rerolls": 0.5}, r"search\.rerolls=0\.5.*at least 0"),
     ],
 )
 def test_refuses_what_cannot_work(config, says):

@@ -42,7 +42,7 @@ def test_the_responses_named_for_the_papers_settings():
         NoSearch(),
         BestOfN(N=28, invalid="last"),
         Beam(M=4, B=2, **rules),
-        Lookahead(M=4, B=2, D=2, inner=None, **rules),
+        Lookahead(M=4, B=2, D=2, inner=None, **rules, redraw=False),
     ]
     figures = [strategy.responses(16, 5) / 16 for strategy in strategies]
     said = re.search(r": ([\d.]+), ([\d.]+), ([\d.]+) and ([\d.]+) responses per slot", PAGE)

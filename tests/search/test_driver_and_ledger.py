@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy_tree import Drawn, search, search_groups
 
-from ragen_tsr.search import Beam, Expansion, Fate, Ledger, Node, NoSearch, Seconds, drive
+from ragen_tsr.search import Beam, Expansion, Fate, Ledger, Lookahead, Node, NoSearch, Seconds, drive
 
 
 def test_one_expand_call_a_turn_for_all_groups_in_order():
@@ -42,6 +42,36 @@ def test_wrong_numbers_of_children_are_refused():
         drive([beam.search(Node.root(), 1, 2, np.random.default_rng(0))], one_too_few)
 
 
+def test_redraws_are_refused_where_nobody_can_draw_noise_again():
+    tree = Drawn(0).start()
+    greedy = Lookahead(M=2, B=1, D=1, inner=None, rank_by="last", invalid="last", redraw=True)
+    searches = [greedy.search(tree.root, 1, 2, np.random.default_rng(0))]
+    with pytest.raises(ValueError, match="noise drawn again"):
+        drive(searches, lambda requests: [tree.family(ask) for _, ask in requests])
+
+
+def test_redraws_of_all_groups_are_answered_together_between_the_turns():
+    trees = [Drawn(seed).start() for seed in range(2)]
+    greedy = Lookahead(M=2, B=1, D=1, inner=None, rank_by="last", invalid="last", redraw=True)
+    strategies = [greedy, NoSearch()]
+    order = []
+
+    def expand(requests):
+        order.append(("turn", [group for group, _ in requests]))
+        return [trees[group].family(ask) for group, ask in requests]
+
+    def redraw(requests):
+        order.append(("redraw", [group for group, _ in requests]))
+        return [trees[group].again(ask) for group, ask in requests]
+
+    searches = [
+        strategy.search(tree.root, 2, 2, np.random.default_rng(0))
+        for strategy, tree in zip(strategies, trees, strict=True)
+    ]
+    drive(searches, expand, redraw)
+    assert order == [("turn", [0, 0, 1, 1]), ("redraw", [0, 0])] * 2
+
+
 def test_an_error_of_expand_is_passed_on():
     def fails(requests):
         raise StopIteration("of the environment")
@@ -68,12 +98,12 @@ def test_groups_may_run_different_strategies():
 
 
 def test_ledgers_add_up():
-    first = Ledger(1, 2, 3, 4, 5, 6, 7, Seconds(1.0, 2.0, 3.0, 4.0))
-    second = Ledger(10, 20, 30, 40, 50, 60, 70, Seconds(10.0, 20.0, 30.0, 40.0))
-    total = Ledger(11, 22, 33, 44, 55, 66, 77, Seconds(11.0, 22.0, 33.0, 44.0))
+    first = Ledger(1, 2, 3, 4, 5, 6, 7, 8, Seconds(1.0, 2.0, 3.0, 4.0))
+    second = Ledger(10, 20, 30, 40, 50, 60, 70, 80, Seconds(10.0, 20.0, 30.0, 40.0))
+    total = Ledger(11, 22, 33, 44, 55, 66, 77, 88, Seconds(11.0, 22.0, 33.0, 44.0))
     assert first + second == total
     assert sum([first, second], Ledger()) == total
-    assert first == Ledger(1, 2, 3, 4, 5, 6, 7, Seconds(1.0, 2.0, 3.0, 4.0)), "addition changes no operand"
+    assert first == Ledger(1, 2, 3, 4, 5, 6, 7, 8, Seconds(1.0, 2.0, 3.0, 4.0)), "addition changes no operand"
     assert Ledger().seconds is not Ledger().seconds
 
 
@@ -101,7 +131,7 @@ def test_seconds_are_measured_by_phase_and_metrics_are_flat():
     metrics = ledger.metrics()
     assert metrics["train/search/prompt_tokens"] == 3
     assert metrics["train/search/seconds/scoring"] == ledger.seconds.scoring
-    assert len(metrics) == 7 + 4
+    assert len(metrics) == 8 + 4
     with pytest.raises(ValueError, match=r"thinking.*generation, environment, scoring, bookkeeping"):
         ledger.seconds.measure("thinking").__enter__()
 

@@ -1,13 +1,15 @@
 """Lookahead on trees whose committed paths are known, and its schedule."""
 
+from dataclasses import dataclass, field
+
 import pytest
-from toy_tree import Drawn, Turn, Written, paths, search
+from toy_tree import REDRAWN, Drawn, Turn, Written, paths, search
 
 from ragen_tsr.search import Fate, Lookahead
 
 
-def lookahead(M, D, inner, rank_by="accumulated", invalid="last"):
-    return Lookahead(M=M, B=inner, D=D, inner=None, rank_by=rank_by, invalid=invalid)
+def lookahead(M, D, inner, rank_by="accumulated", invalid="last", redraw=False):
+    return Lookahead(M=M, B=inner, D=D, inner=None, rank_by=rank_by, invalid=invalid, redraw=redraw)
 
 
 DEEP_TRAP = Written(
@@ -77,7 +79,9 @@ def test_children_of_the_committed_node_count_towards_m():
     )
     _, grower = search(lookahead(1, 2, 2), tree, horizon=3)
     assert [(ask.node.depth, ask.samples) for ask in grower.asked[2]] == [(2, 2)]
-    _, grower = search(Lookahead(M=2, B=2, D=2, inner=None, rank_by="last", invalid="last"), tree, horizon=3)
+    _, grower = search(
+        Lookahead(M=2, B=2, D=2, inner=None, rank_by="last", invalid="last", redraw=False), tree, horizon=3
+    )
     assert [(ask.node.depth, ask.samples) for ask in grower.asked[2]] == [(2, 2), (1, 1)]
 
 
@@ -138,7 +142,84 @@ def test_the_last_turns_are_committed_along_the_best_leaf():
 
 
 def test_inner_defaults_to_b():
-    fields = {"M": 4, "D": 2, "rank_by": "last", "invalid": "last"}
+    fields = {"M": 4, "D": 2, "rank_by": "last", "invalid": "last", "redraw": False}
     assert Lookahead(B=2, inner=None, **fields).branching == 2
     assert Lookahead(B=2, inner=3, **fields).branching == 3
     assert Lookahead(B=7, inner=3, **fields).responses(1, 5) == Lookahead(B=3, inner=None, **fields).responses(1, 5)
+
+
+@dataclass(frozen=True)
+class Noisy(Written):
+    """A written tree in which some turns end otherwise when their noise is drawn again."""
+
+    again: dict = field(default_factory=dict)
+
+    def redrawn(self, slot, path):
+        return self.again.get(path)
+
+
+RISKY = {
+    (0,): Turn(1, key="ice, crossed"),
+    (1,): Turn(0, key="round"),
+    (2,): Turn(0, key="ice, slipped"),
+    (0, 0): Turn(9),
+    (1, 0): Turn(1),
+    (2, 0): Turn(2),
+}
+"""Two turns ahead (0, 0) is best; (2,) is the same action as (0,) with a worse outcome."""
+
+
+def test_without_redraw_the_outcome_that_was_seen_is_committed():
+    tree = Noisy(RISKY, {(0,): Turn(-5)})
+    leaves, grower = search(lookahead(3, 2, 1), tree, horizon=2)
+    assert paths(leaves) == [(0, 0)]
+    assert not grower.redraws
+
+
+def test_a_redrawn_turn_that_ends_otherwise_is_committed_with_a_new_tree_below():
+    below = {(REDRAWN, 0): Turn(3), (REDRAWN, 1): Turn(4), (REDRAWN, 2): Turn(0)}
+    tree = Noisy({**RISKY, **below}, {(0,): Turn(-5, key="elsewhere")})
+    leaves, grower = search(lookahead(3, 2, 1, redraw=True), tree, horizon=2)
+    assert paths(leaves) == [(REDRAWN, 1)]
+    assert leaves[0].accumulated == -5 + 4
+    assert [ask.node.payload for ask in grower.redraws] == [(0,), (REDRAWN, 1)]
+    assert [[(ask.node.payload, ask.samples) for ask in asks] for asks in grower.asked] == [
+        [((), 3)],
+        [((0,), 1), ((1,), 1), ((2,), 1)],
+        [((REDRAWN,), 3)],
+    ]
+    fates = {node.payload: node.fate for node in grower.made}
+    assert fates[0,] is fates[0, 0] is Fate.PRUNED
+    assert fates[REDRAWN,] is Fate.CHOSEN
+
+
+def test_a_redrawn_outcome_that_a_sibling_has_had_takes_over_the_siblings_subtree():
+    tree = Noisy(RISKY, {(0,): Turn(0, key="ice, slipped")})
+    leaves, grower = search(lookahead(3, 2, 1, redraw=True), tree, horizon=2)
+    assert paths(leaves) == [(2, 0)]
+    assert len(grower.asked) == 2
+    assert {node.payload: node.fate for node in grower.made}[REDRAWN,] is Fate.MERGED
+
+
+def test_a_redrawn_turn_can_end_the_episode_or_go_on_after_all():
+    ends = Noisy(RISKY, {(0,): Turn(-5, done=True)})
+    leaves, grower = search(lookahead(3, 2, 1, redraw=True), ends, horizon=2)
+    assert paths(leaves) == [(REDRAWN,)]
+    assert len(grower.asked) == 2
+    won = {(0,): Turn(1, done=True, success=True), (1,): Turn(0), (REDRAWN, 0): Turn(2), (REDRAWN, 1): Turn(3)}
+    missed = Noisy(won, {(0,): Turn(0)})
+    leaves, grower = search(lookahead(2, 1, 1, redraw=True), missed, horizon=2)
+    assert paths(leaves) == [(REDRAWN, 1)]
+    assert not leaves[0].success
+
+
+def test_slots_whose_trees_are_sampled_anew_hold_no_other_up():
+    """Slot 1 ends otherwise at its first turn: it needs a call more, in which slot 0 is asked for nothing."""
+
+    class OneSlot(Drawn):
+        def redrawn(self, slot, path):
+            return self.outcome(slot, (path[0] + REDRAWN,)) if slot == 1 and len(path) == 1 else None
+
+    leaves, grower = search(lookahead(2, 2, 2, redraw=True), OneSlot(seed=1), L=2, horizon=3)
+    assert [sorted({ask.slot for ask in asks}) for asks in grower.asked] == [[0, 1]] * 3 + [[1]]
+    assert [leaf.depth for leaf in leaves] == [3, 3]

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_tree import Drawn, all_leaves, paths, search, search_groups
+from toy_tree import REDRAWN, Drawn, all_leaves, paths, search, search_groups
 
 from ragen_tsr.search import Beam, BestOfN, Fate, Lookahead, Mixed, NoSearch, Preference
 from ragen_tsr.search import path as node_path
@@ -19,11 +19,18 @@ invalids = st.sampled_from(INVALID)
 
 
 @st.composite
-def strategies(draw, L=None):
-    """Any strategy that serves groups of up to L (1 if None)."""
+def strategies(draw, L=None, redraw=True):
+    """Any strategy that serves groups of up to L (1 if None); `redraw`: also those that draw noise again."""
     rules = {"rank_by": draw(rank_bys), "invalid": draw(invalids)}
     beam = Beam(M=draw(small), B=draw(small), **rules)
-    look = Lookahead(M=draw(small), B=draw(small), D=draw(st.integers(1, 4)), inner=None, **rules)
+    look = Lookahead(
+        M=draw(small),
+        B=draw(small),
+        D=draw(st.integers(1, 4)),
+        inner=None,
+        redraw=redraw and draw(st.booleans()),
+        **rules,
+    )
     best = BestOfN(N=(L or 1) + draw(st.integers(0, 4)), invalid=rules["invalid"])
     mixed = Mixed(draw(st.sampled_from([beam, look])), NoSearch(), draw(st.integers(0, L or 1)))
     return draw(st.sampled_from([NoSearch(), best, beam, look, mixed]))
@@ -36,6 +43,7 @@ trees = st.builds(
     p_idle=st.sampled_from([0.0, 0.3]),
     p_equal=st.sampled_from([0.0, 0.7]),
     levels=st.sampled_from([None, 2]),
+    p_redrawn=st.sampled_from([0.0, 0.4, 1.0]),
 )
 
 
@@ -47,13 +55,15 @@ trees = st.builds(
     rank_by=rank_bys,
     invalid=invalids,
     by_beam=st.booleans(),
+    redraw=st.booleans(),
 )
-def test_wider_than_the_tree_finds_the_optimum(seed, width, horizon, rank_by, invalid, by_beam):
+def test_wider_than_the_tree_finds_the_optimum(seed, width, horizon, rank_by, invalid, by_beam, redraw):
+    """Drawing noise again changes nothing where there is none."""
     tree = Drawn(seed, width=width, p_done=0.3, p_idle=0.3)
     if by_beam:
         strategy = Beam(M=width, B=width**horizon, rank_by=rank_by, invalid=invalid)
     else:
-        strategy = Lookahead(M=width, B=width, D=horizon, inner=None, rank_by=rank_by, invalid=invalid)
+        strategy = Lookahead(M=width, B=width, D=horizon, inner=None, rank_by=rank_by, invalid=invalid, redraw=redraw)
     [found], _ = search(strategy, tree, L=1, horizon=horizon, seed=seed)
     best = max(all_leaves(tree, horizon), key=Preference(RANK_BY[rank_by], invalid).key)
     assert found.payload == best.payload
@@ -89,10 +99,35 @@ def test_never_more_than_b_live_beams(tree, M, B, L, horizon, rank_by, seed):
 @QUICK
 @given(data=st.data(), L=small, horizon=st.integers(1, 5), seed=seeds)
 def test_calls_and_responses_equal_the_closed_formulas(data, L, horizon, seed):
-    strategy = data.draw(strategies(L))
+    strategy = data.draw(strategies(L, redraw=False))
     _, grower = search(strategy, Drawn(seed, p_idle=0.2), L, horizon, seed)
     assert len(grower.asked) == strategy.calls(horizon) == horizon
     assert grower.responses == strategy.responses(L, horizon)
+    assert not grower.redraws
+
+
+@QUICK
+@given(M=small, B=small, D=st.integers(1, 4), L=small, horizon=st.integers(1, 6), seed=seeds)
+def test_redraws_that_change_nothing_cost_no_call_and_no_response(M, B, D, L, horizon, seed):
+    fields = {"M": M, "B": B, "D": D, "inner": None, "rank_by": "accumulated", "invalid": "last"}
+    seen, as_seen = search(Lookahead(**fields, redraw=False), Drawn(seed), L, horizon, seed)
+    again, grower = search(Lookahead(**fields, redraw=True), Drawn(seed), L, horizon, seed)
+    assert [_trace(leaf) for leaf in again] == [_trace(leaf) for leaf in seen]
+    assert _asked(grower) == _asked(as_seen)
+    assert Counter(ask.slot for ask in grower.redraws) == dict.fromkeys(range(L), horizon)
+
+
+@QUICK
+@given(M=small, B=small, D=st.integers(1, 4), L=small, horizon=st.integers(1, 6), seed=seeds)
+def test_redraws_that_change_every_turn_cost_a_new_tree_each(M, B, D, L, horizon, seed):
+    strategy = Lookahead(M=M, B=B, D=D, inner=None, rank_by="last", invalid="last", redraw=True)
+    leaves, grower = search(strategy, Drawn(seed, p_redrawn=1.0), L, horizon, seed)
+    levels = [min(D, left) for left in range(1, horizon + 1)]
+    assert len(grower.asked) == strategy.calls(horizon) == sum(levels)
+    assert grower.responses == L * sum(M * B**level for most in levels for level in range(most))
+    assert grower.responses <= strategy.responses(L, horizon)
+    for leaf in leaves:
+        assert all(number >= REDRAWN for number in leaf.payload), "every committed turn is one that was drawn again"
 
 
 @pytest.mark.parametrize(
@@ -104,10 +139,10 @@ def test_calls_and_responses_equal_the_closed_formulas(data, L, horizon, seed):
         (Beam(M=2, B=4, rank_by="last", invalid="last"), 2 + 4 + 3 * 8),
         (Beam(M=1, B=3, rank_by="last", invalid="last"), 5),
         (Beam(M=3, B=8, rank_by="last", invalid="last"), 3 + 9 + 3 * 24),
-        (Lookahead(M=4, B=2, D=1, inner=None, rank_by="last", invalid="last"), 5 * 4),
-        (Lookahead(M=4, B=2, D=2, inner=None, rank_by="last", invalid="last"), 4 + 8 + 3 * (4 + 2)),
-        (Lookahead(M=2, B=3, D=3, inner=None, rank_by="last", invalid="last"), 2 + 6 + 18 + 2 * 27),
-        (Lookahead(M=2, B=2, D=9, inner=None, rank_by="last", invalid="last"), 2 + 4 + 8 + 16 + 32),
+        (Lookahead(M=4, B=2, D=1, inner=None, rank_by="last", invalid="last", redraw=False), 5 * 4),
+        (Lookahead(M=4, B=2, D=2, inner=None, rank_by="last", invalid="last", redraw=False), 4 + 8 + 3 * (4 + 2)),
+        (Lookahead(M=2, B=3, D=3, inner=None, rank_by="last", invalid="last", redraw=False), 2 + 6 + 18 + 2 * 27),
+        (Lookahead(M=2, B=2, D=9, inner=None, rank_by="last", invalid="last", redraw=False), 2 + 4 + 8 + 16 + 32),
     ],
 )
 def test_responses_per_slot_of_five_turns(strategy, per_slot):

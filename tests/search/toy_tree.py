@@ -14,9 +14,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ragen_tsr.search import Expansion, Node, Request, drive
+from ragen_tsr.search import Expansion, Node, Redraw, Request, drive
 
 Path = tuple[int, ...]
+
+REDRAWN = 1000
+"""Number of a node that a redraw made, less that of the node it was asked of."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class Tree:
         """How many different children a node has (sample numbers wrap around); None: no end of them."""
         return None
 
+    def redrawn(self, slot: int, path: Path) -> Turn | None:
+        """What the turn to ``path`` gives when its noise is drawn again; None: the same."""
+        return None
+
     def start(self) -> Grower:
         return Grower(self)
 
@@ -57,11 +64,21 @@ class Grower:
     root: Node = field(default_factory=lambda: Node.root(payload=()))
     asked: list[list[Expansion]] = field(default_factory=list)
     """The expansions of each call."""
+    redraws: list[Redraw] = field(default_factory=list)
     made: list[Node] = field(default_factory=list)
     drawn: Counter = field(default_factory=Counter)
 
     def family(self, ask: Expansion) -> list[Node]:
         return [self._child(ask.node, ask.slot) for _ in range(ask.samples)]
+
+    def again(self, ask: Redraw) -> list[Node]:
+        """The node itself, or what the tree says about drawing its noise again, REDRAWN added to its number."""
+        self.redraws.append(ask)
+        path = ask.node.payload
+        turn = self.tree.redrawn(ask.slot, path)
+        if turn is None:
+            return [ask.node]
+        return [self._made(ask.node.parent, ask.slot, (*path[:-1], path[-1] + REDRAWN), turn)]
 
     def _child(self, parent: Node, slot: int) -> Node:
         counter = (0 if self.tree.shared else slot, id(parent))
@@ -69,7 +86,9 @@ class Grower:
         self.drawn[counter] += 1
         branching = self.tree.branching(parent.payload)
         path = (*parent.payload, number if branching is None else number % branching)
-        turn = self.tree.outcome(slot, path)
+        return self._made(parent, slot, path, self.tree.outcome(slot, path))
+
+    def _made(self, parent: Node, slot: int, path: Path, turn: Turn) -> Node:
         node = parent.child(
             slot=slot,
             score=turn.score,
@@ -115,6 +134,8 @@ class Drawn(Tree):
     """Chance that a turn's key is one of two that its siblings share."""
     levels: int | None = None
     """Scores are drawn from so many whole numbers (ties); None: continuous."""
+    p_redrawn: float = 0.0
+    """Chance that a turn ends otherwise when its noise is drawn again."""
 
     def outcome(self, slot: int, path: Path) -> Turn:
         rng = np.random.default_rng((self.seed, slot, *path))
@@ -124,6 +145,11 @@ class Drawn(Tree):
         executed = success or bool(rng.random() >= self.p_idle)
         key = (path[:-1], int(rng.integers(2)), score, done, success, executed) if rng.random() < self.p_equal else None
         return Turn(score, done, success, executed, key, reward=float(rng.normal()))
+
+    def redrawn(self, slot: int, path: Path) -> Turn | None:
+        if np.random.default_rng((self.seed, slot, *path, REDRAWN)).random() >= self.p_redrawn:
+            return None
+        return self.outcome(slot, (*path[:-1], path[-1] + REDRAWN))
 
     def branching(self, path: Path) -> int | None:
         return self.width
@@ -146,7 +172,10 @@ def search_groups(strategy, trees: Sequence[Tree], L: int, horizon: int, seeds: 
             growers[group].asked.append([ask for other, ask in requests if other == group])
         return [growers[group].family(ask) for group, ask in requests]
 
-    return drive(searches, expand), growers
+    def redraw(requests: list[tuple[int, Redraw]]) -> list[list[Node]]:
+        return [growers[group].again(ask) for group, ask in requests]
+
+    return drive(searches, expand, redraw), growers
 
 
 def search(strategy, tree: Tree, L: int = 1, horizon: int = 3, seed: int = 0) -> tuple[list[Node], Grower]:
