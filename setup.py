@@ -28,6 +28,9 @@ CPU_RUN = [
     "psutil>=5.9",
     "filelock>=3.12",
     "pyyaml>=6",
+    "orjson>=3.10",
+    "rapidfuzz>=3.9",
+    "regex>=2024.5",
 ]
 
 GPU_RUN = [
@@ -41,10 +44,15 @@ SMOLLM = [
     "gguf>=0.10",
 ]
 
-# WebShop needs nothing beyond the base; its optional packages belong here.
-WEBSHOP: list[str] = []
+# WebShop runs without these. spaCy tags the nouns of titles (webshop.noun_model), pyserini searches with Lucene and needs
+# Java (webshop.search_backend=pyserini).
+WEBSHOP = [
+    "spacy>=3.7",
+    "pyserini>=0.22",
+]
 
 DEVELOPMENT = [
+    "gymnasium>=1.0",
     "hypothesis>=6.100",
     "mypy>=1.11",
     "pytest>=8",
