@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,14 @@ def ray_session() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def tiny_policy() -> Path:
-    """Folder of the tiny policy; built if this machine has not built it yet (minutes)."""
-    from ragen_tsr.models.tiny import ensure_tiny
+def tiny_policies() -> Callable[[str], Path]:
+    """``tiny_policies(env)``: folder of an environment's tiny policy; built if this machine has not yet (minutes)."""
+    from ragen_tsr.models.tiny import default_config, ensure_tiny
 
-    return ensure_tiny()
+    return cache(lambda env: ensure_tiny(default_config(env)))
+
+
+@pytest.fixture(scope="session")
+def tiny_policy(tiny_policies: Callable[[str], Path]) -> Path:
+    """The one of Sokoban."""
+    return tiny_policies("sokoban")

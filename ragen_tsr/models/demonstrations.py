@@ -1,14 +1,14 @@
 """Turns and episodes that the tiny policy learns from.
 
-Decides what a demonstrated turn says and does, and plays whole episodes of such turns. Leaves the game,
-its limits and the text of every prompt to the run's own `EnvStateManager` and `ContextManager`, so that
-what is learnt is what will be asked.
+Decides what a demonstrated turn says, and plays whole episodes of such turns. Leaves what is done in a turn to
+the environment's `Task`, and the game, its limits and the text of every prompt to the run's own
+`EnvStateManager` and `ContextManager`, so that what is learnt is what will be asked.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +19,10 @@ from verl import DataProto
 
 from ragen_tsr import backend
 from ragen_tsr.models.recipe import PlayRecipe
-from ragen_tsr.models.solver import OneBoxRoom, State
+from ragen_tsr.models.tasks.base import Task
 
-#: Stands for the board while a prompt's tail is read off; no prompt contains it.
-_MARK = "<<board>>"
-
-
-@dataclass(frozen=True)
-class Position:
-    """A state of a room with its text."""
-
-    room: OneBoxRoom
-    state: State
-    text: str
+#: Stands for the position while a prompt's tail is read off; no prompt contains it.
+_MARK = "<<position>>"
 
 
 @dataclass(frozen=True)
@@ -46,30 +37,33 @@ class Demonstrator:
     """Plays turns: the solver's with probability `solver_share`, else random ones.
 
     Args:
+        task: what solver and random player do.
         play: thoughts and lengths.
-        config: the run's configuration; reads the action names of the tag and ``agent_proxy``.
+        config: the run's configuration; reads ``agent_proxy``.
     """
 
-    def __init__(self, play: PlayRecipe, config: DictConfig, solver_share: float, rng: random.Random) -> None:
+    def __init__(
+        self, task: Task[Any], play: PlayRecipe, config: DictConfig, solver_share: float, rng: random.Random
+    ) -> None:
         proxy = config.agent_proxy
+        self._task = task
         self._play = play
         self._think = bool(proxy.enable_think)
         self._separator = f" {proxy.action_sep} "
         self._most = min(play.max_actions, int(proxy.max_actions_per_turn))
         self._least = min(play.min_actions, self._most)
-        self._names: dict[int, str] = dict(_env_config(config, play.tag).action_lookup)
         self._share = solver_share
         self._rng = rng
 
-    def turn(self, room: OneBoxRoom, state: State, actions_left: int) -> str:
+    def turn(self, position: Any, actions_left: int) -> str:
         """The response of one turn, without the tag that the prompt already opened."""
         length = min(self._rng.randint(self._least, self._most), actions_left)
-        if self._rng.random() < self._share and room.distance.get(state):
-            thought, actions = self._play.thought_solver, _solve(room, state, length)
-        else:
-            thought = self._play.thought_random
-            actions = [self._rng.choice(list(self._names)) for _ in range(length)]
-        answer = self._separator.join(self._names[action] for action in actions) + "</answer>"
+        thought, actions = self._play.thought_solver, []
+        if self._rng.random() < self._share:
+            actions = self._task.solve(position, length)
+        if not actions:
+            thought, actions = self._play.thought_random, self._task.wander(position, length, self._rng)
+        answer = self._separator.join(actions) + "</answer>"
         return f"{thought}</think><answer>{answer}" if self._think else answer
 
 
@@ -101,52 +95,16 @@ def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> D
     return merged
 
 
-def position_of(env: Any) -> Position:
-    """Where a Sokoban environment with one box stands."""
-    fixed, live = env.room_fixed, env.room_state
-    (box,) = np.argwhere((live == 3) | (live == 4)).tolist()
-    player = (int(env.player_position[0]), int(env.player_position[1]))
-    return Position(OneBoxRoom.from_fixed(fixed.tolist()), (player, (box[0], box[1])), env.render())
-
-
-def walk(
-    config: DictConfig, play: PlayRecipe, rng: random.Random, per_room: int = 12, steps: int = 30
-) -> Iterator[Position]:
-    """Unsolved, solvable states of one room after another, met on random walks from its start.
-
-    Args:
-        per_room: at most this many different states of a room.
-        steps: length of the walk.
-    """
-    settings = config.custom_envs[play.tag]
-    env = backend.REGISTERED_ENVS[settings.env_type](_env_config(config, play.tag))
-    seed = play.first_seed
-    while True:
-        env.reset(seed=seed)
-        seed += 1
-        start = position_of(env)
-        met: dict[State, str] = {}
-        state, room = start.state, start.room
-        for _ in range(steps):
-            if not room.distance.get(state) or len(met) == per_room:
-                break
-            met.setdefault(state, env.render())
-            action = rng.choice((1, 2, 3, 4))
-            env.step(action)
-            state = room.step(state, action)
-        yield from (Position(room, state, text) for state, text in met.items())
-
-
-def prompt_tails(config: DictConfig, tokenizer: PreTrainedTokenizerBase, most_left: int) -> dict[int, str]:
-    """What follows the board in a generation prompt, by the number of actions left (1 to `most_left`).
+def prompt_tails(config: DictConfig, tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    """What follows the position in a generation prompt, by the number of actions left (from 1 to all).
 
     Read off the context manager's own rendering of a first turn.
     """
     manager = backend.ContextManager(config, tokenizer)
+    tag = config.es_manager.train.env_configs.tags[0]
     tails = {}
-    for left in range(1, most_left + 1):
+    for left in range(1, int(config.custom_envs[tag].max_actions_per_traj) + 1):
         history = [{"state": _MARK, "actions_left": left}]
-        tag = config.es_manager.train.env_configs.tags[0]
         inputs = manager.get_lm_inputs(
             [{"env_id": 0, "group_id": 0, "tag": tag, "history": history, "penalty": 0}],
             prepare_for_update=False,
@@ -160,7 +118,11 @@ def prompt_tails(config: DictConfig, tokenizer: PreTrainedTokenizerBase, most_le
 
 
 def play_chats(
-    config: DictConfig, tokenizer: PreTrainedTokenizerBase, demonstrator: Demonstrator, rounds: int
+    config: DictConfig,
+    tokenizer: PreTrainedTokenizerBase,
+    task: Task[Any],
+    demonstrator: Demonstrator,
+    rounds: int,
 ) -> Iterator[Chat]:
     """Play `rounds` episodes in every slot of `config` and yield each episode's conversation.
 
@@ -171,7 +133,6 @@ def play_chats(
     whole = config.agent_proxy.context_window_mode == "full"
     for _ in range(rounds):
         live = environments.reset()
-        rooms = {entry["env_id"]: position_of(entry["env"]).room for entry in environments.envs}
         last: dict[int, Chat] = {}
         for _ in range(int(config.agent_proxy.max_turn)):
             if not live:
@@ -179,9 +140,7 @@ def play_chats(
             ids = [cache["env_id"] for cache in live]
             responses = [
                 demonstrator.turn(
-                    rooms[cache["env_id"]],
-                    _state(environments.envs[cache["env_id"]]["env"]),
-                    cache["history"][-1]["actions_left"],
+                    task.position(environments.envs[cache["env_id"]]["env"]), cache["history"][-1]["actions_left"]
                 )
                 for cache in live
             ]
@@ -208,21 +167,3 @@ def unpadded(inputs: DataProto, tokenizer: PreTrainedTokenizerBase) -> list[tupl
     """Token ids of each prompt of `inputs` (padded on the left) without the padding."""
     ids, mask = inputs.batch["input_ids"], inputs.batch["attention_mask"].bool()
     return [tuple(row[kept].tolist()) for row, kept in zip(ids, mask, strict=True)]
-
-
-def _solve(room: OneBoxRoom, state: State, length: int) -> Sequence[int]:
-    actions: list[int] = []
-    while len(actions) < length and (best := room.optimal_actions(state)):
-        actions.append(best[0])
-        state = room.step(state, best[0])
-    return actions
-
-
-def _state(env: Any) -> State:
-    return position_of(env).state
-
-
-def _env_config(config: DictConfig, tag: str) -> Any:
-    settings = OmegaConf.to_container(config.custom_envs[tag], resolve=True)
-    assert isinstance(settings, dict)
-    return backend.REGISTERED_ENV_CONFIGS[settings["env_type"]](**(settings.get("env_config") or {}))

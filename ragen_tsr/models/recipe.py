@@ -1,7 +1,8 @@
-"""What the tiny policy is made of: every constant that decides its weights.
+"""What a tiny policy is made of: every constant that decides its weights.
 
-Decides sizes, amounts and rates; each is a field, so that a changed recipe is another model under
-another name (`cache`). Leaves to others what is done with them.
+Decides which sizes, amounts and rates there are; each is a field, so that a changed recipe is another model
+under another name (`tiny`). Leaves the values that differ between environments to `tasks`, and what is done
+with them to others.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ class TokenizerRecipe:
     """See `tokenizer.build_tokenizer`."""
 
     vocab_size: int = 2048
-    """Upper bound; what the prompts give is far less."""
+    """Upper bound."""
     min_frequency: int = 8
     model_max_length: int = 4096
     episodes: int = 192
     """Episodes whose texts it is trained on,"""
-    boards: int = 16_000
-    """and boards."""
+    positions: int = 16_000
+    """and texts of positions."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,18 @@ class ModelRecipe:
 class PlayRecipe:
     """How demonstrations are played.
 
-    A turn is either the solver's (the next actions of a shortest path) or random (each action uniform), and
-    its thought says which. So reinforcement finds both something to choose and something to get better at.
+    A turn is either the solver's or random, and its thought says which. So reinforcement finds both something
+    to choose and something to get better at.
     """
 
-    tag: str = "SimpleSokoban"
+    tag: str
+    """The entry of ``custom_envs`` that is played."""
     first_seed: int = 2_000_000_000
-    """First room. Far from the seeds of training and validation runs."""
+    """First episode. Far from the seeds of training and validation runs."""
     thought_solver: str = "solve"
     thought_random: str = "try"
-    min_actions: int = 2
-    max_actions: int = 3
+    min_actions: int = 1
+    max_actions: int = 1
     """Actions of a turn: uniform between the two, but never more than are left or than the solver needs."""
     max_turn: int = 5
     """Turns of an episode; also for runs with another limit, since no prompt mentions it."""
@@ -67,7 +69,7 @@ class StageRecipe:
     batch: int
     steps: int
     solver_share: float
-    """Share of turns played by the solver (where the room can still be solved)."""
+    """Share of turns played by the solver (where it has a turn)."""
     matrix_rate: float
     other_rate: float
     """Peak learning rates of weight matrices (orthogonalised momentum) and of everything else (AdamW)."""
@@ -77,21 +79,13 @@ class StageRecipe:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The whole recipe."""
+    """The whole recipe of one environment's policy."""
 
+    play: PlayRecipe
+    segments: StageRecipe
+    """Position to answer: what a prompt ends with, from the position on."""
+    chats: StageRecipe
+    """Whole episodes as the context manager renders them."""
     seed: int = 0
     tokenizer: TokenizerRecipe = field(default_factory=TokenizerRecipe)
     model: ModelRecipe = field(default_factory=ModelRecipe)
-    play: PlayRecipe = field(default_factory=PlayRecipe)
-    segments: StageRecipe = field(
-        default_factory=lambda: StageRecipe(
-            samples=40_000, batch=128, steps=320, solver_share=0.9, matrix_rate=0.04, other_rate=4e-3
-        )
-    )
-    """Board to answer: what a prompt ends with, from the board on."""
-    chats: StageRecipe = field(
-        default_factory=lambda: StageRecipe(
-            samples=3_200, batch=32, steps=100, solver_share=0.35, matrix_rate=0.008, other_rate=2e-3
-        )
-    )
-    """Whole episodes as the context manager renders them."""

@@ -1,7 +1,8 @@
 """Supervised fine-tuning of the tiny policy.
 
 Decides how demonstrations become rows of tokens, which tokens are learnt (the policy's own), and the two
-stages' loop. Leaves amounts and rates to `recipe`, demonstrations to `demonstrations`.
+stages' loop. Leaves amounts and rates to `recipe`, demonstrations to `demonstrations`, and all that depends on
+the environment to its `Task`.
 """
 
 from __future__ import annotations
@@ -10,20 +11,16 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from ragen_tsr.models.demonstrations import (
-    Demonstrator,
-    demonstration_config,
-    play_chats,
-    prompt_tails,
-    walk,
-)
+from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats, prompt_tails
 from ragen_tsr.models.optimizer import Muon
 from ragen_tsr.models.recipe import ModelRecipe, Recipe, StageRecipe
+from ragen_tsr.models.tasks.base import Task
 from ragen_tsr.models.tokenizer import TURN_END, TURN_START, build_tokenizer
 
 Progress = Callable[[str, int, int, float], None]
@@ -31,8 +28,6 @@ Progress = Callable[[str, int, int, float], None]
 
 #: Chats are played in this many slots at once.
 _SLOTS = 64
-#: Actions that may be left in a segment's prompt; an episode has ten.
-_MOST_LEFT = 10
 _IGNORED = -100
 
 
@@ -45,37 +40,37 @@ class Row:
 
 
 def warm_start(
-    config: DictConfig, recipe: Recipe, progress: Progress
+    config: DictConfig, task: Task[Any], recipe: Recipe, progress: Progress
 ) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
-    """The whole recipe: tokenizer, untrained model, board-to-answer segments, whole conversations.
+    """The whole recipe: tokenizer, untrained model, position-to-answer segments, whole conversations.
 
     Model weights and nothing else come from torch's global generator, which the caller seeds.
     """
-    tokenizer = train_tokenizer(config, recipe)
+    tokenizer = train_tokenizer(config, task, recipe)
     model = build_model(recipe.model, tokenizer)
     rng = random.Random(recipe.seed)
-    segments = segment_rows(config, tokenizer, recipe, rng)
+    segments = segment_rows(config, tokenizer, task, recipe, rng)
     train_stage(model, "segments", segments, recipe.segments, recipe.seed, progress)
-    chats = chat_rows(config, tokenizer, recipe, rng)
+    chats = chat_rows(config, tokenizer, task, recipe, rng)
     train_stage(model, "chats", chats, recipe.chats, recipe.seed, progress)
     return model, tokenizer
 
 
-def train_tokenizer(config: DictConfig, recipe: Recipe) -> PreTrainedTokenizerFast:
-    """A tokenizer trained on conversations of `config` and on more boards than those show."""
+def train_tokenizer(config: DictConfig, task: Task[Any], recipe: Recipe) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on conversations of `config` and on more positions than those show."""
     about = recipe.tokenizer
-    texts = conversations(config, recipe, about.episodes)
-    positions = walk(config, recipe.play, random.Random(recipe.seed))
-    texts += [f"\n{position.text}\n" for position in islice(positions, about.boards)]
-    return build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length)
+    texts = conversations(config, task, recipe, about.episodes)
+    positions = task.walk(config, recipe.play.first_seed, random.Random(recipe.seed))
+    texts += [f"\n{position.text}\n" for position in islice(positions, about.positions)]
+    return build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length, task.cuts)
 
 
-def conversations(config: DictConfig, recipe: Recipe, episodes: int) -> list[str]:
+def conversations(config: DictConfig, task: Task[Any], recipe: Recipe, episodes: int) -> list[str]:
     """Texts of whole demonstrated conversations, rendered without a trained tokenizer."""
-    spelling = build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length)
+    spelling = build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length, task.cuts)
     plays = demonstration_config(config, recipe.play, episodes)
-    demonstrator = Demonstrator(recipe.play, plays, 0.5, random.Random(recipe.seed))
-    return [spelling.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, spelling, demonstrator, 1)]
+    player = Demonstrator(task, recipe.play, plays, 0.5, random.Random(recipe.seed))
+    return [spelling.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, spelling, task, player, 1)]
 
 
 def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen2ForCausalLM:
@@ -99,34 +94,31 @@ def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen
 
 
 def segment_rows(
-    config: DictConfig, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rng: random.Random
+    config: DictConfig, tokenizer: PreTrainedTokenizerBase, task: Task[Any], recipe: Recipe, rng: random.Random
 ) -> Iterator[Row]:
-    """Board to answer: the end of a prompt, from the line break before the board on, and one response."""
+    """Position to answer: the end of a prompt, from the line break before the position on, and one response."""
     config = demonstration_config(config, recipe.play, groups=1)
-    tails = prompt_tails(config, tokenizer, _MOST_LEFT)
-    demonstrator = Demonstrator(recipe.play, config, recipe.segments.solver_share, rng)
-    positions = walk(config, recipe.play, rng)
+    tails = prompt_tails(config, tokenizer)
+    demonstrator = Demonstrator(task, recipe.play, config, recipe.segments.solver_share, rng)
+    positions = task.walk(config, recipe.play.first_seed, rng)
     while batch := list(islice(positions, 1024)):
-        left = [rng.randint(1, _MOST_LEFT) for _ in batch]
+        left = [rng.randint(1, len(tails)) for _ in batch]
         prompts = [f"\n{position.text}{tails[n]}" for position, n in zip(batch, left, strict=True)]
-        replies = [
-            demonstrator.turn(position.room, position.state, n) + TURN_END
-            for position, n in zip(batch, left, strict=True)
-        ]
+        replies = [demonstrator.turn(position, n) + TURN_END for position, n in zip(batch, left, strict=True)]
         for prompt, reply in zip(tokenizer(prompts)["input_ids"], tokenizer(replies)["input_ids"], strict=True):
             yield Row((*prompt, *reply), (False,) * len(prompt) + (True,) * len(reply))
 
 
 def chat_rows(
-    config: DictConfig, tokenizer: PreTrainedTokenizerBase, recipe: Recipe, rng: random.Random
+    config: DictConfig, tokenizer: PreTrainedTokenizerBase, task: Task[Any], recipe: Recipe, rng: random.Random
 ) -> Iterator[Row]:
     """Whole episodes as the context manager renders them; every response in them is learnt."""
     config = demonstration_config(config, recipe.play, groups=_SLOTS)
-    demonstrator = Demonstrator(recipe.play, config, recipe.chats.solver_share, rng)
+    demonstrator = Demonstrator(task, recipe.play, config, recipe.chats.solver_share, rng)
     opening = "<think>" if config.agent_proxy.enable_think else "<answer>"
     header = tuple(tokenizer(f"{TURN_START}assistant\n{opening}")["input_ids"])
     rounds = -(-recipe.chats.samples // _SLOTS)
-    for chat in play_chats(config, tokenizer, demonstrator, rounds):
+    for chat in play_chats(config, tokenizer, task, demonstrator, rounds):
         tokens = (*chat.prompt, *chat.response)
         yield Row(tokens, learnt_tokens(tokens, header, tokenizer.eos_token_id))
 

@@ -1,10 +1,10 @@
-"""The policy without a download: what it is called, how it is built, and the command that builds it.
+"""The policies without a download: what they are called, how they are built, and the command that builds them.
 
-    python -m ragen_tsr.models.tiny [--force] [--check]
+    python -m ragen_tsr.models.tiny [ENV] [--force] [--check]
 
-Decides the name (a hash of everything that determines the weights), where the folder is and what it
-holds. Leaves the steps themselves to `sft` and `measure`, and the constants to
-`recipe`.
+There is one for each environment type that has a task in `tasks`. Decides the name (a hash of everything that
+determines the weights), where the folder is and what it holds. Leaves the steps themselves to `sft` and
+`measure`, and the constants to the task's recipe.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from ragen_tsr import cache
 from ragen_tsr.config import Command, compose
-from ragen_tsr.models import demonstrations, optimizer, sft, solver, tokenizer
+from ragen_tsr.models import demonstrations, optimizer, sft, tokenizer
 from ragen_tsr.models.demonstrations import demonstration_config
 from ragen_tsr.models.measure import Score, measure
 from ragen_tsr.models.recipe import CODE_VERSION, Recipe
+from ragen_tsr.models.tasks import REGISTERED_TASKS, base, task_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,40 +42,43 @@ FAMILY = "qwen-tsr-tiny"
 """Beginning of the folder's name; upstream RAGEN looks for a family name ("qwen") in a model's path."""
 THREADS = 1
 """Threads of building and measuring: matrices this small gain little from more, and bytes do not depend on cores."""
-_BUILD_CODE = (demonstrations, optimizer, sft, solver, tokenizer)
+_BUILD_CODE = tuple(module.__name__ for module in (base, demonstrations, optimizer, sft, tokenizer))
 _MEASURED = {"training": 1.0, "validation": 0.5}
 """Temperatures at which the policy is measured: those of training and of validation rollouts."""
-MEASURED_ROOMS = 256
+MEASURED_EPISODES = 256
 _MEASURE_FIRST_SEED = 1_000_000_000
-_RESPONSE_TOKENS = 48
 
 
-def default_config() -> DictConfig:
-    """The project's own configuration of a Sokoban run on a CPU, which the prompts are rendered from."""
-    return compose(Command("sokoban", "none", ("scale=cpu", "model=tiny")))
+def default_config(env: str = "sokoban") -> DictConfig:
+    """The project's own configuration of a run in `env` (a file of ``config/env``) on a CPU."""
+    return compose(Command(env, "none", ("scale=cpu", "model=tiny")))
 
 
 def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, force: bool = False) -> Path:
     """The folder of the tiny policy, built on first use (some minutes on two cores).
 
     Args:
-        config: whose prompts it is to understand; the project's defaults if None. Another wording is another
-            model.
-        recipe: another recipe is another model, too.
+        config: whose environments and prompts it is to understand; the project's defaults for Sokoban if None.
+            Another wording is another model.
+        recipe: another recipe is another model, too; the task's if None.
         force: build it anew even if it is there.
+
+    Raises:
+        ValueError: there is no task for the environments of `config`.
     """
-    recipe = recipe or Recipe()
     config = config if config is not None else default_config()
+    recipe = recipe or task_of(config).recipe
     target = cache.cache_folder() / model_name(config, recipe)
     return cache.build_once(target, lambda folder: _build(folder, config, recipe), force)
 
 
 def model_name(config: DictConfig, recipe: Recipe) -> str:
-    """``qwen-tsr-tiny-<hash>`` of the recipe, the code that applies it, and how prompts and episodes look."""
-    probes = sft.conversations(config, recipe, episodes=8)
-    code = [_meaning(Path(module.__file__ or "")) for module in _BUILD_CODE]
-    everything = json.dumps([CODE_VERSION, asdict(recipe), code, probes], sort_keys=True)
-    return f"{FAMILY}-{hashlib.sha256(everything.encode()).hexdigest()[:12]}"
+    """``qwen-tsr-tiny-<env>-<hash>`` of the recipe, the code that applies it, and how prompts and episodes look."""
+    task = task_of(config)
+    probes = sft.conversations(config, task, recipe, episodes=8)
+    code = [_meaning(Path(sys.modules[name].__file__ or "")) for name in (*_BUILD_CODE, *task.code)]
+    everything = json.dumps([CODE_VERSION, asdict(recipe), task.cuts, code, probes], sort_keys=True)
+    return f"{FAMILY}-{task.env_type}-{hashlib.sha256(everything.encode()).hexdigest()[:12]}"
 
 
 def parameters(folder: Path) -> int:
@@ -82,16 +86,22 @@ def parameters(folder: Path) -> int:
     return sum(weight.numel() for weight in AutoModelForCausalLM.from_pretrained(folder).parameters())
 
 
-def check(folder: Path, config: DictConfig, recipe: Recipe, rooms: int = MEASURED_ROOMS) -> dict[str, Score]:
-    """Measure the policy in `folder`, in `rooms` rooms, at the temperatures of training and of validation."""
-    plays = demonstration_config(config, recipe.play, rooms)
+def check(folder: Path, config: DictConfig, recipe: Recipe, episodes: int = MEASURED_EPISODES) -> dict[str, Score]:
+    """Measure the policy in `folder`, in `episodes` episodes, at the temperatures of training and of validation."""
+    plays = demonstration_config(config, recipe.play, episodes)
     plays.seed.val = _MEASURE_FIRST_SEED
     text = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with _reproducible(recipe.seed):
         return {
             name: measure(
-                model, text, plays, temperature=temperature, max_new_tokens=_RESPONSE_TOKENS, seed=recipe.seed
+                model,
+                text,
+                plays,
+                task_of(config),
+                temperature=temperature,
+                max_new_tokens=int(config.actor_rollout_ref.rollout.response_length),
+                seed=recipe.seed,
             )
             for name, temperature in _MEASURED.items()
         }
@@ -109,9 +119,10 @@ def _meaning(source: Path) -> str:
 def _build(folder: Path, config: DictConfig, recipe: Recipe) -> None:
     """Fill `folder` with model, tokenizer and `build.json`."""
     started, used = time.perf_counter(), time.process_time()
-    logger.info("building the tiny policy, once, in a few minutes")
+    task = task_of(config)
+    logger.info("building the tiny policy of %s, once, in a few minutes", task.env_type)
     with _reproducible(recipe.seed), _Display() as display:
-        model, text = sft.warm_start(config, recipe, display)
+        model, text = sft.warm_start(config, task, recipe, display)
     ends = {"eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
     model.generation_config = GenerationConfig(do_sample=True, **ends)
     model.save_pretrained(folder)
@@ -166,13 +177,15 @@ class _Display:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m ragen_tsr.models.tiny", description="Build the tiny policy.")
+    parser = argparse.ArgumentParser(prog="python -m ragen_tsr.models.tiny", description="Build a tiny policy.")
+    parser.add_argument("env", nargs="?", default="sokoban", metavar="ENV", choices=sorted(REGISTERED_TASKS))
     parser.add_argument("--force", action="store_true", help="build it even if it is in the cache")
-    parser.add_argument("--check", action="store_true", help="measure it: valid turns and solved rooms")
+    parser.add_argument("--check", action="store_true", help="measure it: valid turns and successes")
     options = parser.parse_args(arguments)
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
-    config, recipe = default_config(), Recipe()
+    config = default_config(options.env)
+    recipe = task_of(config).recipe
     folder = ensure_tiny(config, recipe, options.force)
     out = Console(soft_wrap=True, highlight=False)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
@@ -185,10 +198,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.check:
         for name, score in check(folder, config, recipe).items():
             out.print(
-                f"{name} (temperature {_MEASURED[name]}), {score.rooms} rooms: "
-                f"{score.valid:.1%} of turns valid, {score.success:.1%} solved, "
+                f"{name} (temperature {_MEASURED[name]}), {score.episodes} episodes: "
+                f"{score.valid:.1%} of turns valid, {score.success:.1%} succeeded, "
                 f"random turns of the same length {score.random_success:.1%}, "
-                f"{score.actions_per_turn:.2f} actions and {score.response_tokens:.1f} tokens a turn"
+                f"{score.actions_per_turn:.2f} actions and {score.response_tokens:.1f} tokens a turn, "
+                f"{score.longest} tokens at most"
             )
     return 0
 

@@ -3,7 +3,7 @@
 Decides: where text is cut before merges are learnt, the special tokens, the chat template.
 Leaves to others: which texts it is trained on (`sft`), and everything about the model.
 
-The cuts, in order of precedence:
+The cuts of prompts that show a grid (`GRID_CUTS`), in order of precedence:
 
 * the tags ``<think> </think> <answer> </answer>``, each alone. They are ordinary text, not special
   tokens (special tokens are stripped before a response is parsed), and must never merge with what
@@ -19,7 +19,7 @@ Anything else still has a byte-level spelling: every text survives a round trip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -33,17 +33,16 @@ TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 #: Symbols of the grid observations of Sokoban and FrozenLake.
 _CELLS = "#_OX√PSG"
-_CUTS = "|".join(
-    (
-        r"</?(?:think|answer)>",
-        rf"(?<=\n)[{_CELLS}]+\n",
-        r" ?\|\| ?",
-        r"-?\d+(?:\.\d+)?",
-        r"\n",
-        r"<",
-        r"[^\n\d<]+?(?= ?\|\||-?\d|[\n<]|\z)",
-    )
+GRID_CUTS = (
+    r"</?(?:think|answer)>",
+    rf"(?<=\n)[{_CELLS}]+\n",
+    r" ?\|\| ?",
+    r"-?\d+(?:\.\d+)?",
+    r"\n",
+    r"<",
+    r"[^\n\d<]+?(?= ?\|\||-?\d|[\n<]|\z)",
 )
+"""Cuts of prompts that show a grid."""
 
 #: ChatML; like Qwen2's own template it inserts a system message where the chat brings none.
 CHAT_TEMPLATE = (
@@ -58,7 +57,11 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(
-    texts: Iterable[str], vocab_size: int, min_frequency: int, model_max_length: int
+    texts: Iterable[str],
+    vocab_size: int,
+    min_frequency: int,
+    model_max_length: int,
+    cuts: Sequence[str] = GRID_CUTS,
 ) -> PreTrainedTokenizerFast:
     """Train the tokenizer on `texts` (chats already rendered; special tokens in them are not learnt from).
 
@@ -66,11 +69,12 @@ def build_tokenizer(
         vocab_size: upper bound on the number of tokens, special ones included.
         min_frequency: a merge is learnt only for pairs seen at least this often.
         model_max_length: longest sequence the model is made for, in tokens.
+        cuts: patterns of pre-tokens, in order of precedence; what none of them matches is cut around them.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_CUTS), behavior="isolated"),
+            pre_tokenizers.Split(Regex("|".join(cuts)), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -10,8 +10,11 @@ from omegaconf import OmegaConf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ragen_tsr.models import resolve_model, tiny
-from ragen_tsr.models.recipe import Recipe
-from ragen_tsr.models.tiny import check, ensure_tiny, model_name, parameters
+from ragen_tsr.models.tasks import REGISTERED_TASKS, task_of
+from ragen_tsr.models.tasks.sokoban import SokobanTask
+from ragen_tsr.models.tiny import check, default_config, ensure_tiny, model_name, parameters
+
+RECIPE = SokobanTask.recipe
 
 
 @pytest.fixture
@@ -27,13 +30,13 @@ def test_other_models_pass_through(cache):
 
 
 def test_the_name_is_stable_and_says_the_family(config):
-    name = model_name(config, Recipe())
-    assert name.startswith("qwen-tsr-tiny-")
-    assert name == model_name(config, Recipe())
+    name = model_name(config, RECIPE)
+    assert name.startswith("qwen-tsr-tiny-sokoban-")
+    assert name == model_name(config, RECIPE)
 
 
 def test_recipe_wording_and_code_change_the_name(config, monkeypatch):
-    recipe = Recipe()
+    recipe = RECIPE
     names = {model_name(config, recipe)}
     names.add(model_name(config, replace(recipe, seed=1)))
     names.add(model_name(config, replace(recipe, chats=replace(recipe.chats, solver_share=0.5))))
@@ -66,7 +69,7 @@ def test_settings_that_do_not_reach_the_prompts_keep_the_name(config):
     other = OmegaConf.merge(
         config, {"run_seed": 5, "es_manager": {"train": {"env_groups": 2}}, "agent_proxy": {"max_turn": 2}}
     )
-    assert model_name(other, Recipe()) == model_name(config, Recipe())
+    assert model_name(other, RECIPE) == model_name(config, RECIPE)
 
 
 def test_a_build_is_deterministic_and_loads(cache, config, small_recipe):
@@ -80,27 +83,32 @@ def test_a_build_is_deterministic_and_loads(cache, config, small_recipe):
     assert model.config.model_type == "qwen2"
     assert model.config.eos_token_id == model.generation_config.eos_token_id == text.eos_token_id
     assert model.config.vocab_size == len(text)
-    scores = check(folder, config, small_recipe, rooms=8)
-    assert all(0 <= score.valid <= 1 and score.rooms == 8 for score in scores.values())
+    scores = check(folder, config, small_recipe, episodes=8)
+    assert all(0 <= score.valid <= 1 and score.episodes == 8 for score in scores.values())
+
+
+GOOD_ENOUGH = {"sokoban": (0.95, 1.5, 0.6), "frozen_lake": (0.95, 1.25, 0.5)}
+"""Share of valid turns, success as a multiple of random turns', and the success that leaves room for more."""
 
 
 @pytest.mark.slow
-def test_the_policy_is_good_enough_and_leaves_room_for_learning(config):
+@pytest.mark.parametrize("env", sorted(REGISTERED_TASKS))
+def test_the_policy_is_good_enough_and_leaves_room_for_learning(env, tiny_policies):
     """Built on first use (minutes), from then on taken from the user's cache."""
-    recipe = Recipe()
-    folder = ensure_tiny(config, recipe)
+    folder, config = tiny_policies(env), default_config(env)
     assert parameters(folder) <= 3_000_000
-    for score in check(folder, config, recipe).values():
-        assert score.valid >= 0.95
-        assert score.success < 0.6
-        assert score.success >= 1.5 * score.random_success
+    valid, better, most = GOOD_ENOUGH[env]
+    for score in check(folder, config, task_of(config).recipe).values():
+        assert score.valid >= valid
+        assert score.success < most
+        assert score.success >= better * score.random_success
 
 
 def test_the_command_builds_says_where_and_measures(cache, config, small_recipe, monkeypatch, capsys):
-    monkeypatch.setattr(tiny, "Recipe", lambda: small_recipe)
-    monkeypatch.setattr(tiny, "check", lambda *arguments: check(*arguments, rooms=4))
+    monkeypatch.setattr(SokobanTask, "recipe", small_recipe)
+    monkeypatch.setattr(tiny, "check", lambda *arguments: check(*arguments, episodes=4))
     assert tiny.main(["--check"]) == 0
     printed = capsys.readouterr().out
     assert str(cache / model_name(config, small_recipe)) in printed
     assert "parameters" in printed
-    assert printed.count("4 rooms") == 2
+    assert printed.count("4 episodes") == 2

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ragen_tsr.embedded.env.sokoban import SokobanEnv, SokobanEnvConfig, get_shortest_action_path
-from ragen_tsr.models.demonstrations import position_of
-from ragen_tsr.models.solver import OneBoxRoom
+from ragen_tsr.models.tasks.one_box import OneBoxRoom
+from ragen_tsr.models.tasks.sokoban import SokobanTask
 
+position_of = SokobanTask().position
 SEEDS = range(20)
 
 
