@@ -58,9 +58,9 @@ class Played:
 
     success: np.ndarray
     return_: np.ndarray
-    success_again: np.ndarray | None
-    return_again: np.ndarray | None
-    """Means over fresh noise; None where there is no noise."""
+    success_again: np.ndarray
+    return_again: np.ndarray
+    """Means over fresh noise."""
     metrics: dict[str, float]
     seconds: float
     turn_lengths: np.ndarray
@@ -125,7 +125,7 @@ def play(method: str, arguments: argparse.Namespace, lengths: np.ndarray | None 
     if lengths is not None:
         workers.environments = proxy.train_es_manager
     again: list[dict[str, float]] = []
-    proxy.on_search = lambda records: again.extend(slot for record in records for slot in record["rerolled"] or [])
+    proxy.on_search = lambda records: again.extend(slot for record in records for slot in record["rerolled"])
     started = time.perf_counter()
     rollouts = proxy.rollout(DataProto(meta_info={"compute_collapse": False, "do_sample": True}))
     seconds = time.perf_counter() - started
@@ -135,8 +135,8 @@ def play(method: str, arguments: argparse.Namespace, lengths: np.ndarray | None 
     return Played(
         success=np.reshape([status.terminated and not status.truncated for status in statuses], shape).astype(float),
         return_=np.reshape([float(sum(status.rewards)) for status in statuses], shape),
-        success_again=np.reshape([slot["success"] for slot in again], shape) if again else None,
-        return_again=np.reshape([slot["return"] for slot in again], shape) if again else None,
+        success_again=np.reshape([slot["success"] for slot in again], shape),
+        return_again=np.reshape([slot["return"] for slot in again], shape),
         metrics=rollouts.meta_info["metrics"],
         seconds=seconds,
         turn_lengths=np.array([len(turn["actions"]) for turn in turns if turn["actions"]]),
@@ -180,7 +180,8 @@ def main() -> int:
     console = Console(width=160, highlight=False)
     title = f"{arguments.env}, {arguments.starts} starts x {arguments.slots} committed trajectories, "
     table = Table(title=f"{title}{arguments.model} policy, noise {arguments.noise}")
-    shown = {name: field for name, field in FIGURES.items() if getattr(played["none"], field) is not None}
+    noisy = any(not np.array_equal(one.return_, one.return_again) for one in played.values())
+    shown = {name: field for name, field in FIGURES.items() if noisy or field in JUDGED}
     columns = [
         "method",
         *shown,
@@ -207,11 +208,8 @@ def main() -> int:
     for lower, upper in itertools.pairwise(LADDER):
         if lower not in played or upper not in played:
             continue
-        for name, field in FIGURES.items():
-            above, below = getattr(played[upper], field), getattr(played[lower], field)
-            if above is None:
-                continue
-            gain, low, high = interval(above - below)
+        for name, field in shown.items():
+            gain, low, high = interval(getattr(played[upper], field) - getattr(played[lower], field))
             failed |= low <= 0 and field in JUDGED
             console.print(
                 f"{upper} - {lower}, {name}: {gain:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -19,8 +19,8 @@ from ragen_tsr.config import ConfigError
 from ragen_tsr.embedded.llm_agent.context_settings import ContextSettings
 from ragen_tsr.embedded.llm_agent.wording import load_wording
 from ragen_tsr.embedded.trainer.config_check import validate as validate_training
+from ragen_tsr.llm_agent.noise import NOISE_RULES, check_fresh_noise
 
-NOISE = ("upstream", "independent", "common")
 LOSS_AGGREGATIONS = ("token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 LOGGERS = (
     "console",
@@ -80,7 +80,7 @@ def _faults(rule: Callable[[DictConfig], Iterator[str]], config: DictConfig) -> 
 
 def _choices(config: DictConfig) -> Iterator[str]:
     allowed: dict[str, tuple[str, ...]] = {
-        "env_noise": NOISE,
+        "env_noise": NOISE_RULES,
         "actor_rollout_ref.rollout.name": ENGINES,
         "actor_rollout_ref.actor.strategy": STRATEGIES,
         "actor_rollout_ref.actor.loss_agg_mode": LOSS_AGGREGATIONS,
@@ -194,6 +194,7 @@ def _search(config: DictConfig) -> Iterator[str]:
     for tag in _used_tags(config):
         scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
         search.build(settings, rank_by=scorer.rank_by).check(config.es_manager.train.group_size)
+        check_fresh_noise(settings, config.custom_envs[tag].env_type)
     yield from ()
 
 

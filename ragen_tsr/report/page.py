@@ -7,6 +7,7 @@ to :mod:`.charts`, looks to ``template.html``.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,11 +30,16 @@ AGAIN = " Again: the committed actions, played with fresh noise."
 
 def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
     """The panels that the steps have figures for."""
-    again = AGAIN if figures.REROLLED_RETURN.series(steps) else ""
 
     def curve(label: str, quantity: figures.Quantity, **looks: bool) -> Curve:
         return Curve(label, quantity.series(steps), **looks)
 
+    noisy = _differ(figures.REROLLED_RETURN.series(steps), figures.COMMITTED_RETURN.series(steps))
+    again = AGAIN if noisy else ""
+    played_again = [
+        [curve("again", quantity, dashed=True)] if noisy else []
+        for quantity in (figures.REROLLED_SUCCESS, figures.REROLLED_RETURN)
+    ]
     panels = [
         Chart(
             "Success",
@@ -42,7 +48,7 @@ def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
             [
                 curve("training", figures.TRAIN_SUCCESS),
                 curve("sampled", figures.SAMPLED_SUCCESS, dashed=True),
-                curve("again", figures.REROLLED_SUCCESS, dashed=True),
+                *played_again[0],
                 curve("validation", figures.VAL_SUCCESS, markers_only_between=True),
             ],
             limits=(0, 1.02),
@@ -53,7 +59,7 @@ def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
             [
                 curve("committed", figures.COMMITTED_RETURN),
                 curve("sampled", figures.SAMPLED_RETURN, dashed=True),
-                curve("again", figures.REROLLED_RETURN, dashed=True),
+                *played_again[1],
                 curve("score after filter", figures.SCORE),
                 curve("validation score", figures.VAL_REWARD, markers_only_between=True),
             ],
@@ -146,6 +152,12 @@ def write_report(folder: Path) -> Path:
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, folder / REPORT_FILE)
     return folder / REPORT_FILE
+
+
+def _differ(one: list[tuple[int, float]], other: list[tuple[int, float]]) -> bool:
+    """Whether two series have different values at a step that both have."""
+    values = dict(other)
+    return any(not math.isclose(value, values[step], abs_tol=1e-9) for step, value in one if step in values)
 
 
 def _about(folder: Path) -> dict[str, Any]:

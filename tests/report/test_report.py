@@ -100,7 +100,9 @@ def test_what_was_played_again_is_shown_where_there_is_noise():
     assert [curve.label for curve in success.drawn] == ["training"]
     assert "Again" not in success.note
     again = {"train/search/success/rerolled": 0.2, "train/search/return/rerolled": 0.3}
-    panels = {panel.title: panel for panel in charts([step(1, **again)])}
+    alike = charts([step(1, **again, **{"train/search/return/committed": 0.3})])
+    assert all("Again" not in panel.note for panel in alike)
+    panels = {panel.title: panel for panel in charts([step(1, **again, **{"train/search/return/committed": 0.9})])}
     for title, value in (("Success", 0.2), ("Return", 0.3)):
         assert "Again" in panels[title].note
         assert {curve.label: curve.points for curve in panels[title].drawn}["again"] == [(1, value)]
