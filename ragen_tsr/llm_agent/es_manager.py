@@ -3,8 +3,8 @@
 A :class:`Branch` owns all that is needed to go on from it (environment snapshot, history, penalty, status);
 the slots' environment instances are scratch space while a search runs. What a turn means (limits, penalties,
 logging, rewards) stays with the base class: a branch is put into its slot, the base class's own ``step`` is
-called, and the outcome is read back. A turn, or a whole trajectory, can be played again with fresh noise.
-Which branches to make is decided in :mod:`ragen_tsr.search`, what noise is for in :mod:`.noise`.
+called, and the outcome is read back. A turn can be played again with fresh noise; whole trajectories are in
+:mod:`.reroll`. Which branches to make is decided in :mod:`ragen_tsr.search`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ragen_tsr import backend
-from ragen_tsr.llm_agent.noise import NOISE_RULES, SPENT_KEY, Purpose
+from ragen_tsr.llm_agent.noise import NOISE_RULES, SPENT_KEY, Key, Purpose
 from ragen_tsr.snapshots import snapshot_for
-
-Key = tuple[int, ...]
-"""Name of a stream of noise."""
 
 
 @dataclass(eq=False, slots=True)
@@ -74,16 +71,6 @@ class Branch:
     def actions(self) -> tuple[tuple[Any, ...], ...]:
         """The executed actions of each turn so far."""
         return tuple(tuple(turn["actions"]) for turn in self.turns)
-
-
-@dataclass(frozen=True, slots=True)
-class Rerolled:
-    """How a committed trajectory ended when its turns were played again with fresh noise."""
-
-    return_: float
-    success: bool
-    env_steps: int
-    """Actions executed to find out."""
 
 
 class SearchEnvStateManager(backend.EnvStateManager):
@@ -164,63 +151,12 @@ class SearchEnvStateManager(backend.EnvStateManager):
         played = self._turns(
             [parent for parent, _, _ in wanted], [answer for _, answer, _ in wanted], [key for *_, key in wanted]
         )
-        return (
-            [played[first : first + count] for first in range(0, len(played), count)]
-            if count
-            else [[] for _ in parents]
-        )
+        return [played[index * count : (index + 1) * count] for index in range(len(parents))]
 
     def same_outcome(self, a: Branch, b: Branch) -> bool:
         """Whether two branches merge but for the noise that they would go on with."""
         keys = [self.equality_key(replace(branch, snapshot=self._without_noise(branch))) for branch in (a, b)]
         return keys[0] is not None and keys[0] == keys[1]
-
-    def reroll(
-        self,
-        starts: Sequence[Branch],
-        ends: Sequence[Branch],
-        answers: Sequence[Sequence[Mapping[str, Any]]],
-        draws: int,
-    ) -> list[list[Rerolled]] | None:
-        """Play each slot's trajectory again, ``draws`` times, with noise that depends on run, group, slot and
-        draw.
-
-        The turns are played as they were answered, under the base class's own rules: the action limit
-        counts what is executed now, an episode that ends early leaves the rest unplayed, and one that is not
-        over after its last turn stays unfinished and is no success. Deterministic environments are not
-        played: their trajectories end as they did.
-
-        Args:
-            starts: ``starts[i]`` is where slot i stood after ``reset``.
-            ends: ``ends[i]`` is the trajectory to be committed to slot i.
-            answers: The parsed responses of ``ends[i]``, turn by turn.
-            draws: How often each is played.
-
-        Returns:
-            Per slot its outcomes (one for a deterministic environment); None if an environment's noise
-            cannot be replaced. The slots' environments, statuses and caches are left anywhere.
-        """
-        snapshotters = [snapshot_for(entry["env"]) for entry in self.envs]
-        if any(found.reseed is None and not found.mergeable for found in snapshotters):
-            return None
-        noisy = [slot for slot, found in enumerate(snapshotters) if found.reseed is not None]
-        results: list[list[Rerolled]] = [
-            [] if slot in set(noisy) else [Rerolled(sum(end.status.rewards), end.success, 0)]
-            for slot, end in enumerate(ends)
-        ]
-        for draw in range(draws):
-            for slot in noisy:
-                start = starts[slot]
-                self._place(start, slot, noise=(*self._start_key(Purpose.REROLL, start), draw, slot))
-            playing = noisy
-            for turn in range(max((len(answers[slot]) for slot in noisy), default=0)):
-                inputs = [{**answers[slot][turn], "env_id": slot} for slot in playing if turn < len(answers[slot])]
-                playing = [int(output["env_id"]) for output in self.step(inputs)]
-            for slot in noisy:
-                status = self.envs[slot]["status"]
-                success = bool(status.terminated and not status.truncated)
-                results[slot].append(Rerolled(sum(status.rewards), success, status.num_actions))
-        return results
 
     def commit(self, branches: Sequence[Branch]) -> None:
         """Make ``branches[i]`` the rollout of slot ``i``: rollout cache, status and environment.
@@ -236,7 +172,20 @@ class SearchEnvStateManager(backend.EnvStateManager):
                     f"slot {env_id} of group {entry['group_id']} cannot take a branch of group "
                     f"{branch.cache['group_id']}"
                 )
-            self._place(branch, env_id)
+            self.place(branch, env_id)
+
+    def place(self, branch: Branch, env_id: int | None = None, noise: Key | None = None) -> None:
+        """Put a copy of ``branch`` into slot ``env_id`` (default: its own): environment, status and cache; with
+        fresh noise if a key is given.
+        """
+        env_id = branch.env_id if env_id is None else env_id
+        entry = self.envs[env_id]
+        snapshotter = snapshot_for(entry["env"])
+        snapshotter.restore(entry["env"], branch.snapshot)
+        if noise is not None and snapshotter.reseed is not None:
+            snapshotter.reseed(entry["env"], noise)
+        entry["status"] = _copy_status(branch.status)
+        self.rollout_cache[env_id] = _copy_cache(branch.cache) | {"env_id": env_id}
 
     def equality_key(self, branch: Branch) -> Hashable | None:
         """Equal for branches that merge: same snapshot, executed actions, rewards, penalty and status.
@@ -263,7 +212,7 @@ class SearchEnvStateManager(backend.EnvStateManager):
         children: list[Branch | None] = [None] * len(parents)
         for wave in _waves([parent.env_id for parent in parents]):
             for index in wave:
-                self._place(parents[index], noise=keys[index])
+                self.place(parents[index], noise=keys[index])
             open_ids = {output["env_id"] for output in self.step([dict(inputs[index]) for index in wave])}
             for index in wave:
                 parent = parents[index]
@@ -296,19 +245,6 @@ class SearchEnvStateManager(backend.EnvStateManager):
             snapshotter.reseed(env, SPENT_KEY)
         return snapshotter.save(env)
 
-    def _place(self, branch: Branch, env_id: int | None = None, noise: Key | None = None) -> None:
-        """Put a copy of ``branch`` into slot ``env_id`` (default: its own), with fresh noise if a key is
-        given.
-        """
-        env_id = branch.env_id if env_id is None else env_id
-        entry = self.envs[env_id]
-        snapshotter = snapshot_for(entry["env"])
-        snapshotter.restore(entry["env"], branch.snapshot)
-        if noise is not None and snapshotter.reseed is not None:
-            snapshotter.reseed(entry["env"], noise)
-        entry["status"] = _copy_status(branch.status)
-        self.rollout_cache[env_id] = _copy_cache(branch.cache) | {"env_id": env_id}
-
     def _check_noise(self) -> None:
         """Refuse noise rules for environments whose noise nobody knows how to replace."""
         for entry in self.envs if self.noise != "upstream" else ():
@@ -320,7 +256,7 @@ class SearchEnvStateManager(backend.EnvStateManager):
                     f"so its noise cannot be replaced; allowed for it: upstream"
                 )
 
-    def _start_key(self, purpose: Purpose, branch: Branch) -> Key:
+    def start_key(self, purpose: Purpose, branch: Branch) -> Key:
         """The part of a key that all branches of a group share."""
         return int(purpose), self.run_seed, branch.status.seed, branch.cache["group_id"]
 
@@ -329,7 +265,7 @@ class SearchEnvStateManager(backend.EnvStateManager):
         ``independent``, else that of all turns at this depth in the group.
         """
         where = (parent.env_id, *address) if self.noise == "independent" else (len(address),)
-        return (*self._start_key(purpose, parent), draw, *where)
+        return (*self.start_key(purpose, parent), draw, *where)
 
 
 def _spawn(parent: Branch) -> tuple[int, ...]:

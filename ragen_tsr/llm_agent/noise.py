@@ -15,6 +15,9 @@ from typing import Any
 from ragen_tsr import backend
 from ragen_tsr.snapshots import snapshotter_of
 
+Key = tuple[int, ...]
+"""Name of a stream of noise."""
+
 NOISE_RULES = ("upstream", "independent", "common")
 """Allowed values of the key ``env_noise``."""
 
@@ -34,12 +37,13 @@ class Purpose(IntEnum):
     """Left in an environment after a turn whose successor brings its own noise: always the same."""
 
 
-SPENT_KEY = (int(Purpose.SPENT),)
+SPENT_KEY: Key = (int(Purpose.SPENT),)
 
 
 def is_replaceable(env_type: str) -> bool:
     """Whether environments of this type (a key of RAGEN's registry) can be given fresh noise."""
-    return snapshotter_of(backend.REGISTERED_ENVS[env_type]).reseed is not None
+    env_class = backend.REGISTERED_ENVS.get(env_type)
+    return env_class is not None and snapshotter_of(env_class).reseed is not None
 
 
 def check_fresh_noise(search: Mapping[str, Any], env_type: str) -> None:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ragen_tsr.llm_agent.es_manager import Rerolled
+from ragen_tsr.llm_agent.reroll import Rerolled
 from ragen_tsr.search import Ledger, Node, distinct_trajectories, path
 
 PREFIX = "search/"

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ragen_tsr.llm_agent.es_manager import Branch, Rerolled, SearchEnvStateManager
+from ragen_tsr.llm_agent.es_manager import Branch, SearchEnvStateManager
+from ragen_tsr.llm_agent.reroll import Rerolled, Trajectory, reroll
 from ragen_tsr.scorers import EnvView, Scorer, Turn
 from ragen_tsr.search import Expansion, Ledger, Node, Redraw, Strategy, drive, path
 
@@ -172,18 +173,16 @@ class SearchRollout:
         return answers
 
     def _reroll(self, leaves: Sequence[Node]) -> None:
-        """Measure how the trajectories end under other noise; leaves nothing behind in the slots once they
-        are committed.
-        """
+        """Measure how the trajectories end under other noise; what it leaves in the slots, the commit replaces."""
         if not self.rerolls:
             return
         started = perf_counter()
-        self.rerolled = self.es_manager.reroll(
-            starts=[branch for root in self.roots for branch in root.payload],
-            ends=[leaf.payload for leaf in leaves],
-            answers=[[node.payload.answer for node in path(leaf)[1:]] for leaf in leaves],
-            draws=self.rerolls,
-        )
+        starts = [branch for root in self.roots for branch in root.payload]
+        trajectories = [
+            Trajectory(start, leaf.payload, [node.payload.answer for node in path(leaf)[1:]])
+            for start, leaf in zip(starts, leaves, strict=True)
+        ]
+        self.rerolled = reroll(self.es_manager, trajectories, self.rerolls)
         self.reroll_seconds = perf_counter() - started
 
     def _generate(self, branches: Sequence[Branch]) -> tuple[Any, Any]:

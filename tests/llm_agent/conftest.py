@@ -82,12 +82,12 @@ def tokenizer() -> Any:
 
 @pytest.fixture
 def make_config() -> Callable[..., Any]:
-    """``make_config(method, *overrides)``: three groups of two slots on SimpleSokoban, four turns."""
+    """``make_config(method, *overrides)``: three groups of two slots on SimpleSokoban (or ``env``), four turns."""
 
-    def make(method: str, *overrides: str) -> Any:
+    def make(method: str, *overrides: str, env: str = "sokoban") -> Any:
         small = ["scale=cpu", "es_manager.train.env_groups=3", "es_manager.train.group_size=2"]
         small += ["es_manager.val.env_groups=3", "agent_proxy.max_turn=4"]
-        return configuration.compose(configuration.parse(["sokoban", method, *small, *overrides]))
+        return configuration.compose(configuration.parse([env, method, *small, *overrides]))
 
     return make
 
