@@ -26,6 +26,8 @@ GOALS_KEPT = 8192
 SPLIT_SEED = 42
 TEST_GOALS = 500
 VALIDATION_GOALS = 1000
+FEWEST_GOALS = TEST_GOALS + VALIDATION_GOALS + 1
+"""So that one is left to train on."""
 MODES = ("train", "val", "test")
 
 
@@ -103,7 +105,7 @@ class Goals:
         elif mode == "val":
             place = seed % VALIDATION_GOALS + TEST_GOALS
         else:
-            place = seed % (len(self) - TEST_GOALS - VALIDATION_GOALS) + TEST_GOALS + VALIDATION_GOALS
+            place = seed % (len(self) - FEWEST_GOALS + 1) + FEWEST_GOALS - 1
         return int(self._splits[place])
 
     def _rank(self, index: int) -> int:

@@ -134,20 +134,21 @@ def open_shop(settings: ShopSettings) -> Shop:
 def _opened(settings: ShopSettings) -> Shop:
     sources = source_files(settings)
     sources.check()
-    identity = sources.identity()
-    products = _built("catalogue", [identity, _code(catalogue, types)], lambda folder: catalogue.write(sources, folder))
+    words = catalogue.read_words(sources.color_words) if sources.color_words.is_file() else colors.COLOR_WORDS
+    products = _built(
+        "catalogue", [sources.identity(), _code(catalogue, types)], lambda folder: catalogue.write(sources, folder)
+    )
     opened = _catalogue(products)
+    count = int(np.maximum(opened.wishes, 0).sum())
+    if count < goals.FEWEST_GOALS:
+        raise CatalogueError(f"{sources.attributes}: {count} goals; at least {goals.FEWEST_GOALS} are needed")
     drawn = _built(
         "goals",
         [products.name, settings.init_seed, settings.shuffle_seed, _code(goals)],
         lambda folder: goals.write(opened, settings.init_seed, settings.shuffle_seed, folder),
     )
-    wishes = Goals(drawn, opened)
-    least = goals.TEST_GOALS + goals.VALIDATION_GOALS + 1
-    if len(wishes) < least:
-        raise CatalogueError(f"{sources.attributes}: {len(wishes)} goals; at least {least} are needed")
-    words = catalogue.read_words(sources.color_words) if sources.color_words.is_file() else colors.COLOR_WORDS
-    return Shop(settings, opened, np.load(drawn / "prices.npy", mmap_mode="r"), wishes, words, _index(products))
+    prices = np.load(drawn / "prices.npy", mmap_mode="r")
+    return Shop(settings, opened, prices, Goals(drawn, opened), words, _index(products))
 
 
 def source_files(settings: ShopSettings) -> Sources:
