@@ -6,15 +6,12 @@ offers is decided in :mod:`.pages`; rewards of a turn and the record of it in :m
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from . import session
 from .index import is_marker
 from .pages import Click, Page, Pages
 from .session import WebShopState
-
-_FORM = re.compile(r"(.+)\[(.+)\]")
 
 
 class Action(NamedTuple):
@@ -25,11 +22,16 @@ class Action(NamedTuple):
 
 
 def read(text: str) -> Action:
-    """Read a text: the name is everything before the last ``[`` that leaves an argument, the argument (in lower
-    case) ends at the last ``]``. What follows is ignored, line breaks end everything.
+    """Read a text, in linear time.
+
+    Only its first line counts. The argument ends at the last closing bracket and begins after the last opening one that
+    leaves an argument and a name; it is put in lower case. What stands before that bracket is the name, what follows
+    the argument is ignored.
     """
-    match = _FORM.match(text)
-    return Action(match[1], match[2].lower()) if match else Action(text, None)
+    line = text.partition("\n")[0]
+    end = line.rfind("]")
+    start = line.rfind("[", 1, max(end - 1, 0))
+    return Action(text, None) if start < 0 else Action(line[:start], line[start + 1 : end].lower())
 
 
 class Outcome(NamedTuple):

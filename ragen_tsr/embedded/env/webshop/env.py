@@ -47,6 +47,8 @@ class WebShopEnv(BaseLanguageBasedEnv):
         """
         if seed is None:
             seed = random.SystemRandom().randrange(RANDOM_SEEDS)
+        if not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"seed={seed!r}: allowed are None and whole numbers from 0")
         goal = self.pages.shop.goal_index(mode, seed)
         self._state = WebShopState(self.config.shop, goal)
         return ""

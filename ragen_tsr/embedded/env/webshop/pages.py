@@ -43,7 +43,6 @@ class Click(NamedTuple):
 class Page(NamedTuple):
     """A page without the instruction, which stands before it (on the last page there is none)."""
 
-    texts: tuple[str, ...]
     body: str
     """The texts, stripped and joined."""
     clicks: dict[str, Click]
@@ -70,15 +69,15 @@ _BUTTONS = {
 
 
 def _page(texts: Iterable[str], buttons: Iterable[str] = (), more: Iterable[tuple[str, Click]] = ()) -> Page:
-    texts = tuple(text.strip() for text in texts)
     clicks = {label.lower(): _BUTTONS[label] for label in buttons}
     for text, click in more:
-        if clicks.get(text, click).target in ("option", "product"):  # a button goes before an option of its name
+        is_button = clicks.get(text, click).target not in ("option", "product")
+        if not is_button and text != "search":  # that word never is a click, for upstream's adapter
             clicks[text] = click
     offered = tuple(f"click[{text}]" for text in clicks)
     if offered == END_OF_RESULTS:
         offered = DEAD_END
-    return Page(texts, SEPARATOR.join(texts), clicks, offered)
+    return Page(SEPARATOR.join(text.strip() for text in texts), clicks, offered)
 
 
 SEARCH_PAGE = _page(["Search"])._replace(offered=("search[<content>]",))
