@@ -1,8 +1,7 @@
 """Checks ``context.jsonl``: prompts, training rows, masks and scores.
 
-The context manager is given the recorded histories, so that its cases need no environment. An environment
-type that is not registered yet is stood in for by a configuration that has what prompts read
-(:data:`_STAND_INS`).
+The context manager is given the recorded histories, so that its cases need no environment. An environment type that
+this project does not have (``search``) is stood in for by a configuration without settings.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SCORES = 1e-6
 METRICS = 1e-9
 
 
-_STAND_INS: dict[str, type] = {"webshop": make_dataclass("_Empty", [])}
+_STAND_IN = make_dataclass("_StandIn", [])
 
 
 def check(case: dict[str, Any], context: Context) -> list[str]:
@@ -66,10 +65,8 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
 
 @contextmanager
 def _registered(env_types: set[str]) -> Iterator[None]:
-    """Stand-in configurations for those of ``env_types`` that are not registered, for as long as the
-    context lasts.
-    """
-    added = {name: _STAND_INS.get(name, _STAND_INS["webshop"]) for name in env_types - set(REGISTERED_ENV_CONFIGS)}
+    """Stand-in configurations for those of ``env_types`` that are not registered, for as long as the context lasts."""
+    added = dict.fromkeys(env_types - set(REGISTERED_ENV_CONFIGS), _STAND_IN)
     REGISTERED_ENV_CONFIGS.update(added)
     try:
         yield
