@@ -10,6 +10,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ LIMITS = {2: 13.8, 8: 26.1}
 
 def lake_config(method: str = "beam", *overrides: str) -> Any:
     """Three groups of two slots, four turns."""
+    return composed(method, *overrides).copy()
+
+
+@lru_cache
+def composed(method: str, *overrides: str) -> Any:
     small = ["scale=cpu", "es_manager.train.env_groups=3", "es_manager.train.group_size=2"]
     small += ["es_manager.val.env_groups=3", "agent_proxy.max_turn=4", "agent_proxy.max_actions_per_turn=5"]
     return configuration.compose(configuration.parse(["frozen_lake", method, *small, *overrides]))
@@ -76,7 +82,7 @@ def chi_square(outcomes: Iterable[Any], classes: int) -> float:
 @pytest.mark.parametrize("action", SIDES)
 def test_independent_slips_of_children_are_one_third_each(run_seed, action):
     manager, roots = on_open_ice("independent", f"run_seed={run_seed}")
-    born = [slips(children(manager, [root] * 300, action), action) for root in roots]
+    born = [slips(children(manager, [root] * 120, action), action) for root in roots]
     for of_one_parent in born:
         assert chi_square(of_one_parent, 3) < LIMITS[2]
     assert chi_square([slip for of_one_parent in born for slip in of_one_parent], 3) < LIMITS[2]
@@ -166,12 +172,8 @@ def grown(noise: str, arrange: Any) -> dict[tuple[int, ...], tuple[Any, ...]]:
             inputs = [act(parent, *moves(parent, sibling)) for parent, sibling in batch]
             generation += manager.extend([parent for parent, _ in batch], inputs)
         for branch in generation:
-            seen[(branch.env_id, *branch.path)] = (
-                branch.state,
-                branch.status.rewards,
-                branch.done,
-                branch.turn_penalty,
-            )
+            address = (branch.env_id, *branch.path)
+            seen[address] = (branch.state, branch.status.rewards, branch.done, branch.turn_penalty)
         generation = [branch for branch in generation if not branch.done]
     return seen
 

@@ -19,17 +19,7 @@ MALFORMED = (0, 5, -1, 10**30, 2.5, float("nan"), None, "", "Left", "1", b"\xff"
 NAMES = ("Left", "Down", "Right", "Up", "left", "UP", "dOwN")
 NONSENSE = (
     *("", " ", "Jump", "Lefft", "1", "-1", "None", "||", "|", "Left Down", "Left\n", "\x00", "\ufffd", "≤→", "é" * 50),
-    *(
-        "<answer>",
-        "</answer>",
-        "<think>",
-        "</think>",
-        "<|im_start|>",
-        "<|im_end|>",
-        "<|endoftext|>",
-        "{}",
-        "{instruction}",
-    ),
+    *("<answer>", "</answer>", "<think>", "</think>", "<|im_start|>", "<|im_end|>", "<|endoftext|>", "{}", "{turn}"),
     *("%s", "\\", '"', "'; --", "Left" * 200, "[1, 2]", "{'a': 1}", "\u202eleft", "ﬁ", "İ"),
 )
 
@@ -76,7 +66,7 @@ def test_actions_given_to_the_environment(settings):
 
 def written(draws):
     """A response as a policy continues its prompt's ``<think>``: well formed, broken, or noise."""
-    actions = [draws.choice(NAMES if draws.random() < 0.6 else NONSENSE) for _ in range(draws.randint(0, 8))]
+    actions = [draws.choice(NAMES if draws.random() < 0.6 else NONSENSE) for _ in range(draws.randint(0, 16))]
     answer = draws.choice([" || ", "||", "|", ", ", "\n"]).join(actions)
     return draws.choice(
         [
