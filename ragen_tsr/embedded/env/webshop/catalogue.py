@@ -13,7 +13,7 @@ import mmap
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -34,6 +34,7 @@ MISSING_PRICE = 100.0
 ASIN_LENGTH = 10
 
 _PRICE = re.compile(r"\$\s*([\d,]*\.?\d+)")
+_STORED = tuple(field.name for field in fields(Product))
 _TEXTS = ("name", "full_description", "query", "category", "product_category")
 
 
@@ -124,23 +125,13 @@ class Catalogue:
     def _decode(self, place: int) -> tuple[Product, tuple[str, ...] | None]:
         if not 0 <= place < len(self):
             raise IndexError(place)
-        fields, nouns = orjson.loads(self._lines[self._starts[place] : self._starts[place + 1]])
-        asin, title, description, features, query, category, path, options, prices, tag, attributes, *wish = fields
-        product = Product(
-            asin,
-            title,
-            description,
-            tuple(features),
-            query,
-            category,
-            path,
-            {name: tuple(values) for name, values in options.items()},
-            tuple(prices),
-            tag,
-            tuple(attributes),
-            wish[0],
-            tuple(wish[1]),
-        )
+        values, nouns = orjson.loads(self._lines[self._starts[place] : self._starts[place + 1]])
+        stored: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in zip(_STORED, values, strict=True)
+        }
+        stored["options"] = {name: tuple(value) for name, value in stored["options"].items()}
+        product = Product(**stored)
         return product, None if nouns is None else tuple(nouns)
 
 
@@ -165,7 +156,7 @@ def write(sources: Sources, folder: Path) -> None:
                 continue
             seen.add(asin)
             product = read_product(raw, orjson.loads(extras.pop(asin, b"{}")), f"{sources.products}: product {number}")
-            line = orjson.dumps([astuple(product), nouns.pop(asin, None)]) + b"\n"
+            line = orjson.dumps([[getattr(product, name) for name in _STORED], nouns.pop(asin, None)]) + b"\n"
             lines.write(line)
             starts.append(starts[-1] + len(line))
             asins.append(asin.encode())
