@@ -28,6 +28,7 @@ CPU_RUN = [
     "psutil>=5.9",
     "filelock>=3.12",
     "pyyaml>=6",
+    "ijson>=3.2",
     "orjson>=3.10",
     "rapidfuzz>=3.9",
     "regex>=2024.5",
