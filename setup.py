@@ -53,7 +53,7 @@ WEBSHOP = [
 ]
 
 DEVELOPMENT = [
-    "gymnasium>=1.0",
+    "gymnasium>=1.2",
     "hypothesis>=6.100",
     "mypy>=1.11",
     "pytest>=8",
