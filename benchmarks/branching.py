@@ -1,10 +1,15 @@
 """What a branch, a step and a reset of each environment cost, here and upstream.
 
-    python benchmarks/branching.py [--env sokoban,frozen_lake] [--rounds 30]
+    python benchmarks/branching.py [--env sokoban,frozen_lake,webshop] [--rounds 30]
 
 Branch: restore a snapshot, step, snapshot again; upstream: deep-copy the environment and step. Reset: an episode never
 started before (those that are asked for again come from a cache, timed apart). In processor time, so that other
 programs on the machine matter little.
+
+WebShop's steps are those of scripted episodes: a search never asked before, the list's next page, a product, its
+options and sub-pages, the purchase; with what the model is shown afterwards. Products come from the folder
+``WEBSHOP_FOLDER`` (the 1,000 real ones), or are the project's own where that is not set. Upstream is not timed beside
+it.
 
 With ``RAGEN_HOME`` set to an upstream checkout and the task's own packages importable (Sokoban: ``gym``,
 ``gym_sokoban``; FrozenLake: ``gymnasium``), upstream is timed in the same run, turn about with ours, and the ratio is
@@ -26,12 +31,14 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ragen_tsr.embedded.env import REGISTERED_ENV_CONFIGS, REGISTERED_ENVS
+from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig, WebShopState
+from ragen_tsr.embedded.env.webshop.pages import Pages
 from ragen_tsr.snapshots import snapshot_for
 
 FIRST_SEED = 50_000
@@ -173,7 +180,100 @@ def frozen_lake() -> Task:
     )
 
 
-TASKS: dict[str, Callable[[], Task]] = {"sokoban": sokoban, "frozen_lake": frozen_lake}
+WEBSHOP_KINDS = ("search", "next", "product", "option", "sub-page", "previous", "buy")
+
+
+def webshop_session() -> WebShopEnv:
+    """A session among the real products if their folder is given, else among the project's own."""
+    folder = os.environ.get("WEBSHOP_FOLDER")
+    return WebShopEnv(WebShopEnvConfig(dataset="small", folder=folder) if folder else WebShopEnvConfig())
+
+
+def our_webshop() -> Operations:
+    """The operations on sessions of one shop, as the search does them."""
+    mixed, sorted_ = step_in(webshop_session()), step_in(webshop_session())
+    env = webshop_session()
+
+    def reset(seed: int) -> object:
+        """One goal, and what the model is first shown."""
+        env.reset(seed=seed)
+        return env.render()
+
+    by_kind = {f"step: {kind}": sorted_ for kind in WEBSHOP_KINDS}
+    return {"step": mixed, **by_kind, "reset": reset, "reset, made before": reset}
+
+
+def step_in(env: WebShopEnv) -> Callable[[tuple[WebShopState, str]], object]:
+    """A step of this session, which keeps pages of its own."""
+    env.pages = Pages(env.pages.shop)
+    snapshots = snapshot_for(env)
+
+    def step(case: tuple[WebShopState, str]) -> object:
+        """One action in a saved state."""
+        snapshots.restore(env, case[0])
+        env.step(case[1])
+        env.render()
+        return snapshots.save(env)
+
+    return step
+
+
+def webshop_inputs(number: int) -> dict[str, Sequence[Any]]:
+    """Inputs of a round: the steps of scripted episodes towards goals that no other round has, and as many seeds."""
+    seeds = range(20 * number, 20 * (number + 1))
+    mixed: list[tuple[WebShopState, str]] = []
+    by_kind: dict[str, list[tuple[WebShopState, str]]] = {f"step: {kind}": [] for kind in WEBSHOP_KINDS}
+    env = webshop_session()
+    env.pages = Pages(env.pages.shop)
+    for seed in seeds:
+        env.reset(seed=seed)
+        for kind, action in webshop_script(env):
+            # words that are in no product make queries that were never asked before, of the same result
+            mixed.append((env.state, with_word(action, f"mixed{number}")))
+            by_kind[f"step: {kind}"].append((env.state, with_word(action, f"kind{number}")))
+            env.step(action)
+    return {"step": mixed, **by_kind, "reset": seeds, "reset, made before": seeds}
+
+
+def with_word(action: str, word: str) -> str:
+    """A search for one word more; other actions as they are."""
+    return action.replace("]", f" {word}]") if action.startswith("search") else action
+
+
+def webshop_script(env: WebShopEnv) -> Iterator[tuple[str, str]]:
+    """The actions of an episode, each chosen after the one before was carried out."""
+    yield "search", f"search[{env.goal.query} {' '.join(env.goal.attributes)}]"
+    yield "next", "click[next >]"
+    yield "previous", "click[< prev]"
+    product = env.pages.shop.catalogue[env.pages.shop.search(env.state.words)[0]]
+    yield "product", f"click[{product.asin}]"
+    for values in product.options.values():
+        yield "option", f"click[{values[0]}]"
+    for sub_page in ("description", "features"):
+        yield "sub-page", f"click[{sub_page}]"
+        yield "previous", "click[< prev]"
+    yield "buy", "click[buy now]"
+
+
+def webshop_upstream() -> Operations:
+    """It needs Java and a package that is on no index; timing it is not written."""
+    raise ImportError("WebShop is not timed beside upstream's, which needs webshop_minimal and Java")
+
+
+def webshop() -> Task:
+    """Sessions in a shop of 1,000 products."""
+    return Task(
+        "WebShop, 1,000 products",
+        our_webshop,
+        webshop_upstream,
+        webshop_inputs,
+        upstream_calls=0,
+        targets={"step": 100.0, "reset": 20.0},
+        recorded={"step": 32e-3, "reset": 5e-3},
+    )
+
+
+TASKS: dict[str, Callable[[], Task]] = {"sokoban": sokoban, "frozen_lake": frozen_lake, "webshop": webshop}
 
 
 def measure(task: Task, rounds: int, theirs: Operations) -> tuple[Timings, Timings]:
