@@ -1,18 +1,19 @@
-"""Real training, small: verl's workers under Ray, FSDP updates, every method; what a run leaves."""
+"""Real training, small: verl's workers under Ray, FSDP updates, every method on every task; what a run leaves."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ragen_tsr.config import options
 from ragen_tsr.report import write_report
 from ragen_tsr.train import build_trainer, open_run
 
-STEPS = 2
 SMALL = [
     "scale=cpu",
     "run_seed=7",  # the Ray session's
@@ -23,59 +24,74 @@ SMALL = [
     "ppo_mini_batch_size=4",
     "micro_batch_size_per_gpu=4",
     "actor_rollout_ref.rollout.rollout_filter_value=1.0",
-    f"trainer.total_training_steps={STEPS}",
-    "trainer.save_freq=1",
 ]
+ONE_STEP = ["trainer.total_training_steps=1", "trainer.val_before_train=false", "trainer.test_freq=-1"]
+ONE_STEP += ["trainer.save_freq=-1"]
+WHOLE = ["trainer.total_training_steps=2", "trainer.save_freq=1"]
+EXAMPLE = str(Path(__file__).parents[1] / "docs" / "examples" / "windy_field.py")
+RUNS = [((env, algo), env, method) for env, algo, method in product(options("env"), options("algo"), options("search"))]
+RUNS.insert(1, (RUNS[0][0], EXAMPLE, "beam"))  # a task of one's own, played by a policy made for another
+WHOLE_RUNS = [("frozen_lake", "grpo", "lookahead"), ("sokoban", "ppo", "beam"), ("webshop", "grpo", "beam")]
 
 
-@pytest.fixture
-def trainer_of(ray_session: Any, tiny_policy: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """``trainer_of(method, *overrides)``: a trainer with its workers started, which end with the test."""
-    made: list[Any] = []
+def _name(run: tuple[tuple[str, str], str, str]) -> str:
+    (env, algo), task, method = run
+    return f"{env if task == env else Path(task).stem}-{method}-{algo}"
 
-    def make(method: str, *overrides: str) -> Any:
-        _, config = open_run(["sokoban", method, *SMALL, f"trainer.local_log_dir={tmp_path}", *overrides])
-        config.model_path = str(tiny_policy)
-        trainer = build_trainer(config)
-        made.append(trainer)
-        trainer.init_workers()
+
+class Team:
+    """Workers with an environment's tiny policy and an optimiser, which several runs use one after the other."""
+
+    def __init__(self, env: str, algo: str, policy: Path, folder: Path) -> None:
+        self.env, self.algo, self.policy = env, algo, policy
+        self.first = self._trainer(env, "none", folder, [])
+        before = set(vars(self.first))
+        self.first.init_workers()
+        self.workers = {name: value for name, value in vars(self.first).items() if name not in before}
+
+    def trainer(self, task: str, method: str, folder: Path, *overrides: str) -> Any:
+        """A trainer of another run with these workers, which go on from the weights they have."""
+        trainer = self._trainer(task, method, folder, [*overrides])
+        vars(trainer).update(self.workers)
         trainer.init_agent_proxy()
         return trainer
 
-    yield make
-    for trainer in made:
-        groups = [trainer.actor_rollout_wg, *([trainer.critic_wg] if trainer.use_critic else [])]
+    def _trainer(self, task: str, method: str, folder: Path, overrides: list[str]) -> Any:
+        words = [task, method, *SMALL, f"algo={self.algo}", f"model={self.policy}", f"trainer.local_log_dir={folder}"]
+        return build_trainer(open_run([*words, *overrides])[1])
+
+    def end(self, ray: Any) -> None:
+        groups = [group for name, group in self.workers.items() if name.endswith("_wg") and group is not None]
         for worker in {worker for group in groups for worker in group.workers}:
-            ray_session.kill(worker)
-        for pool in trainer.resource_pool_manager.resource_pool_dict.values():
+            ray.kill(worker)
+        for pool in self.first.resource_pool_manager.resource_pool_dict.values():
             for placement_group in pool.pgs or []:
-                ray_session.util.remove_placement_group(placement_group)
+                ray.util.remove_placement_group(placement_group)
 
 
-@pytest.mark.parametrize(
-    ("method", "algo"),
-    [("none", "ppo"), ("best_of_n", "ppo"), ("lookahead", "ppo"), ("beam", "ppo"), ("beam", "grpo")],
-)
-def test_every_method_trains_for_real(trainer_of, method, algo):
-    trainer = trainer_of(method, f"algo={algo}")
-    [before] = trainer.actor_rollout_wg.weight_fingerprint()
-    trainer.fit()
-    [after] = trainer.actor_rollout_wg.weight_fingerprint()
-    assert after["actor"] != before["actor"]
-    assert after["rollout"] != before["rollout"]  # synced after the first update
+@pytest.fixture(scope="module")
+def team(
+    request: pytest.FixtureRequest,
+    ray_session: Any,
+    tiny_policies: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Team]:
+    env, algo = request.param
+    made = Team(env, algo, tiny_policies(env), tmp_path_factory.mktemp("team"))
+    yield made
+    made.end(ray_session)
 
-    folder = Path(trainer.config.trainer.local_log_dir)
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [0, 1, 2]
-    for line in lines[1:]:
-        assert line["actor/grad_norm"] > 0
-        assert ("critic/grad_norm" in line) == (algo == "ppo")
-        assert line.get("critic/grad_norm", 1) > 0
-        assert line["train/search/generation_calls"] <= 3
-        assert line["train/search/nodes_expanded"] >= 4
-    assert "val-env/SimpleSokoban/success" in lines[0]
-    assert "val-env/SimpleSokoban/success" in lines[-1]
 
+def steps_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def check_whole_run(folder: Path, tag: str) -> None:
+    """Validation before and after, two steps, what they leave."""
+    steps = steps_of(folder)
+    assert [step["step"] for step in steps] == [0, 1, 2]
+    assert f"val-env/{tag}/success" in steps[0]
+    assert f"val-env/{tag}/success" in steps[-1]
     assert sorted(path.name for path in (folder / "rollouts").iterdir()) == ["step_000001.jsonl", "step_000002.jsonl"]
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
         "global_step_1",
@@ -85,3 +101,30 @@ def test_every_method_trains_for_real(trainer_of, method, algo):
     assert (folder / "config.yaml").exists()
     report = write_report(folder).read_text()
     assert "<svg" in report or "data:image" in report
+
+
+# One test function, so that pytest keeps a team's workers for all its runs.
+@pytest.mark.parametrize(("team", "task", "method"), RUNS, indirect=["team"], ids=[_name(run) for run in RUNS])
+def test_training_for_real(team, task, method, tmp_path):
+    whole = (team.env, team.algo, method) in WHOLE_RUNS and task == team.env
+    trainer = team.trainer(task, method, tmp_path, *(WHOLE if whole else ONE_STEP))
+    [before] = trainer.actor_rollout_wg.weight_fingerprint()
+    trainer.fit()
+    [after] = trainer.actor_rollout_wg.weight_fingerprint()
+    assert after["actor"] != before["actor"]
+
+    folder = Path(trainer.config.trainer.local_log_dir)
+    assert folder.name.startswith(f"{Path(task).stem}-{method}-")
+    [tag] = trainer.config.es_manager.train.env_configs.tags
+    trained = [step for step in steps_of(folder) if step["step"] > 0]
+    for step in trained:
+        assert f"train/{tag}/success" in step
+        assert "train/search/return/rerolled" in step
+        assert step["actor/grad_norm"] > 0
+        assert ("critic/grad_norm" in step) == (team.algo == "ppo")
+        assert step.get("critic/grad_norm", 1) > 0
+        assert step["train/search/generation_calls"] <= 3
+        assert step["train/search/nodes_expanded"] >= 4
+    if whole:
+        assert after["rollout"] != before["rollout"]  # synced after the first update
+        check_whole_run(folder, tag)
