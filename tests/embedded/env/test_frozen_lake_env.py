@@ -128,7 +128,7 @@ def test_a_map_of_holes_or_of_ice_alone_is_possible(p):
     assert set(tiles) == {"S", "G", "H" if p == 0 else "F"}
 
 
-def test_a_random_policy_reaches_the_goal_in_about_22_percent_of_the_validation_maps():
+def test_a_random_policy_reaches_the_goal_in_about_a_quarter_of_the_validation_episodes():
     env = FrozenLakeEnv(FrozenLakeEnvConfig(success_rate=1 / 3))
     draws, reached = random.Random(0), 0
     for _ in range(4):
@@ -139,7 +139,16 @@ def test_a_random_policy_reaches_the_goal_in_about_22_percent_of_the_validation_
                 reached += reward
                 if done:
                     break
-    assert 0.19 < reached / 1024 < 0.26
+    assert 0.20 < reached / 1024 < 0.29  # 0.243 by dynamic programming over these maps
+
+
+def test_a_hole_of_the_first_map_drawn_foretells_the_slip_of_the_step_with_its_number():
+    env, foretold = FrozenLakeEnv(FrozenLakeEnvConfig()), []
+    for seed in range(200):
+        env.reset(seed=seed)
+        lake, noise = env.state.lake, env.state.noise
+        foretold += [noise[cell] >= 0.9 for cell, tile in enumerate(lake.tiles) if tile == "H"]
+    assert sum(foretold) / len(foretold) > 0.8  # the others are on maps that had to be drawn again
 
 
 def test_the_three_formats():

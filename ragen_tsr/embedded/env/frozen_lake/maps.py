@@ -4,8 +4,10 @@ Follows upstream's procedure (``ragen.env.frozen_lake.utils.generate_random_map`
 because that is what makes equal seeds give equal maps: a number a tile decides between ice and hole, then start and
 goal are drawn, and everything again until they differ and a way leads from one to the other.
 
-The generator is seeded as the one of the slips is: an episode's first slip numbers are the very numbers that placed the
-ice and the holes of its (first) map. That is upstream's behaviour, and it goes for ``env_noise=upstream`` only.
+The generator is seeded as the one of the slips is, so that the numbers which placed the tiles of the first map drawn
+come again as slips: a hole in cell k, counted from 0 in reading order, means that step k (from 1 on) draws at least ``p``
+and slips to the second side. That is upstream's behaviour, and under ``env_noise=upstream`` the policy meets it; fresh
+noise knows nothing of the map.
 """
 
 from __future__ import annotations
