@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from toy_ledge import Ledge, LedgeConfig, LedgeScorer, LedgeSnapshotter
 from verl import DataProto
 
+from ragen_tsr import backend, scorers
 from ragen_tsr import config as configuration
+from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
 from ragen_tsr.models.tokenizer import build_tokenizer
+from ragen_tsr.snapshots import registry
 
 MOVES = ("Up", "Down", "Left", "Right")
 RESPONSE_LENGTH = 48
@@ -74,6 +81,21 @@ class ScriptedWorkers:
         )
 
 
+@dataclass
+class Played:
+    """A rollout, and what can be asked about it."""
+
+    proxy: SearchAgentProxy
+    workers: ScriptedWorkers
+    rollouts: DataProto
+    records: list[dict[str, Any]]
+    reseeded: list[tuple[int, ...]]
+    """Every noise that an environment was given."""
+
+    def metric(self, name: str) -> float:
+        return self.rollouts.meta_info["metrics"][f"search/{name}"]
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     words = [*MOVES, "<think>", "</think>", "<answer>", "</answer>", " || ", "no idea", "go"]
@@ -87,9 +109,14 @@ def make_config() -> Callable[..., Any]:
     def make(method: str, *overrides: str, env: str = "sokoban") -> Any:
         small = ["scale=cpu", "es_manager.train.env_groups=3", "es_manager.train.group_size=2"]
         small += ["es_manager.val.env_groups=3", "agent_proxy.max_turn=4"]
-        return configuration.compose(configuration.parse([env, method, *small, *overrides]))
+        return deepcopy(_composed(env, method, *small, *overrides))
 
     return make
+
+
+@cache
+def _composed(*words: str) -> Any:
+    return configuration.compose(configuration.parse(list(words)))
 
 
 @pytest.fixture
@@ -98,3 +125,40 @@ def workers(tokenizer: Any) -> Callable[..., ScriptedWorkers]:
         return ScriptedWorkers(tokenizer, policy=policy, seed=seed)
 
     return make
+
+
+@pytest.fixture
+def ledge(monkeypatch: pytest.MonkeyPatch, make_config: Callable[..., Any], workers: Callable[..., ScriptedWorkers]):
+    """``ledge(answers, kind, method, *overrides)``: one rollout of three groups of two on the toy ledge.
+
+    ``answers[t]`` are the actions answered to the prompts of turn t, one after another and from the start again;
+    ``kind(entropy)`` is the luck of a leap.
+    """
+    snapshotter = LedgeSnapshotter()
+    monkeypatch.setitem(backend.REGISTERED_ENVS, "ledge", Ledge)
+    monkeypatch.setitem(backend.REGISTERED_ENV_CONFIGS, "ledge", LedgeConfig)
+    monkeypatch.setitem(registry._registered, Ledge, snapshotter)
+    monkeypatch.setitem(scorers.SCORERS, "ledge", LedgeScorer)
+
+    def play(answers: list[list[str]], kind: Callable[[tuple[int, ...]], bool], method: str, *overrides: str) -> Played:
+        monkeypatch.setattr(Ledge, "kind", staticmethod(kind))
+        config = make_config(method, f"agent_proxy.max_turn={len(answers)}", "search.record_groups=null", *overrides)
+        config.custom_envs.SimpleSokoban.env_type = "ledge"
+        config.custom_envs.SimpleSokoban.env_config = None
+        scripted = workers()
+        rows: Counter[int] = Counter()
+
+        def answer(draws: np.random.Generator, prompt: str) -> str:
+            turn = prompt.count("\nTurn ") - 1
+            rows[turn] += 1
+            return f"go</think><answer>{answers[turn][(rows[turn] - 1) % len(answers[turn])]}</answer>"
+
+        scripted.policy = answer
+        proxy = SearchAgentProxy(config, scripted, scripted.tokenizer)
+        snapshotter.reseeded.clear()
+        records: list[dict[str, Any]] = []
+        proxy.on_search = records.extend
+        rollouts = proxy.rollout(DataProto(meta_info={"compute_collapse": False, "do_sample": True}))
+        return Played(proxy, scripted, rollouts, records, list(snapshotter.reseeded))
+
+    return play
