@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +130,7 @@ class Bm25Index:
 def _ranks(asins: Sequence[str]) -> np.ndarray:
     """Each product's place in ASIN order, int32 [products]."""
     order = sorted(range(len(asins)), key=asins.__getitem__)
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         if asins[one] == asins[other]:
             raise ValueError(f"ASIN {asins[one]} stands for products {one} and {other}; it must be unique")
     rank = np.empty(len(asins), dtype=np.int32)
