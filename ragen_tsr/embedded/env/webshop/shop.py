@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -124,7 +125,7 @@ _OPENING = threading.Lock()
 def open_shop(settings: ShopSettings) -> Shop:
     """The shop of these settings: the same object for the whole process, built on first use.
 
-    Raises :class:`CatalogueError` where files are missing or broken; nothing is left in the cache then.
+    Raises :class:`CatalogueError` where files are missing or broken; nothing half-built is left in the cache then.
     """
     with _OPENING:  # threads that come at once open it once
         return _opened(settings)
@@ -183,9 +184,14 @@ def _index(products: Path) -> Bm25Index:
     return Bm25Index.load(built)
 
 
-def _built(what: str, determined_by: list[Any], build: Any) -> Path:
+def _built(what: str, determined_by: list[Any], build: Callable[[Path], None]) -> Path:
     digest = hashlib.sha256(json.dumps(determined_by).encode()).hexdigest()[:16]
-    return build_once(cache_folder() / "webshop" / f"{what}-{digest}", build)
+
+    def announced(folder: Path) -> None:
+        logger.info("WebShop: building the %s", what)
+        build(folder)
+
+    return build_once(cache_folder() / "webshop" / f"{what}-{digest}", announced)
 
 
 def _code(*modules: ModuleType) -> list[str]:
