@@ -7,7 +7,8 @@ Each method plays `slots` trajectories from each of the starts (rooms, maps, wis
 committed ones, as a training step would see them. Intervals are 95 % bootstrap intervals over starts, and gains are
 paired by start. All methods play under one rule of noise. "again" is what the committed actions are worth on average
 when they are played again under fresh noise (`search.rerolls`): choosing the best of several outcomes chooses luck, and
-this takes it out.
+this takes it out. Compare it with that of `none`, not with the committed figure: moves made in answer to one outcome meet
+another, and end where the first one ended, so that it is lower for every policy.
 
 `random` is plain sampling by a policy whose turns are random legal actions: in a grid uniform ones, as many a turn as
 the model's (drawn from what it did under `none`); in the web shop one of the actions on offer, where a search is for
@@ -23,6 +24,7 @@ import random
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,8 +45,8 @@ LADDER = ("none", "best_of_n", "beam")
 RESAMPLES = 10_000
 FIGURES = {
     "success": "success",
-    "success again": "success_again",
     "return": "return_",
+    "success again": "success_again",
     "return again": "return_again",
 }
 """What is compared, and the field of `Played` it stands in."""
@@ -151,6 +153,17 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
     return float(starts.mean()), float(low), float(high)
 
 
+def distinct(played: list[Played]) -> dict[str, str]:
+    """The figures to show: one that equals an earlier one in every episode says nothing new."""
+    shown: dict[str, str] = {}
+    for name, field in FIGURES.items():
+        if not any(
+            all(np.array_equal(getattr(p, field), getattr(p, other)) for p in played) for other in shown.values()
+        ):
+            shown[name] = field
+    return shown
+
+
 def text(values: np.ndarray) -> str:
     """Mean and interval."""
     mean, low, high = interval(values)
@@ -179,9 +192,8 @@ def main() -> int:
 
     console = Console(width=160, highlight=False)
     title = f"{arguments.env}, {arguments.starts} starts x {arguments.slots} committed trajectories, "
-    table = Table(title=f"{title}{arguments.model} policy, noise {arguments.noise}")
-    noisy = any(not np.array_equal(one.return_, one.return_again) for one in played.values())
-    shown = {name: field for name, field in FIGURES.items() if noisy or field in JUDGED}
+    table = Table(title=f"{title}policy {Path(arguments.model).name}, noise {arguments.noise}")
+    shown = distinct(list(played.values()))
     columns = [
         "method",
         *shown,
@@ -191,7 +203,7 @@ def main() -> int:
         "seconds x none",
     ]
     for name in columns:
-        table.add_column(name, justify="left" if name == "method" else "right")
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     base = played["none"]
     for method, result in played.items():
         table.add_row(
@@ -203,7 +215,8 @@ def main() -> int:
             f"{result.seconds / base.seconds:.2f}" if method != "random" else "-",
         )
     console.print(table)
-
+    if missing := [name for name in FIGURES if name not in shown]:
+        console.print(f"{', '.join(missing)}: the same as a figure to the left")
     failed = False
     for lower, upper in itertools.pairwise(LADDER):
         if lower not in played or upper not in played:
