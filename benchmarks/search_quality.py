@@ -7,8 +7,8 @@ Each method plays `slots` trajectories from each of the starts (rooms, maps, wis
 committed ones, as a training step would see them. Intervals are 95 % bootstrap intervals over starts, and gains are
 paired by start. All methods play under one rule of noise. "again" is what the committed actions are worth on average
 when they are played again under fresh noise (`search.rerolls`): choosing the best of several outcomes chooses luck, and
-this takes it out. Compare it with that of `none`, not with the committed figure: moves made in answer to one outcome meet
-another, and end where the first one ended, so that it is lower for every policy.
+this takes it out. Compare it with that of `none`, not with the committed figure: moves made in answer to one outcome
+meet another, and end where the first one ended, so that it is lower for every policy.
 
 `random` is plain sampling by a policy whose turns are random legal actions: in a grid uniform ones, as many a turn as
 the model's (drawn from what it did under `none`); in the web shop one of the actions on offer, where a search is for
