@@ -2,9 +2,9 @@
 
     python tests/conformance/run.py --data DIR [--only NAME,...]
 
-DIR is laid out like the conformance data (``NAME.jsonl`` files, ``wording.json``, tokenizer folders). This
-file decides how cases are read, counted and reported; what a case means is left to ``checks/NAME.py``, which
-defines
+DIR is laid out like the conformance data (``NAME.jsonl`` files, ``wording.json``, tokenizer folders) or like
+WebShop's (``NAME.jsonl`` files, the catalogue in ``data``). This file decides how cases are read, counted and
+reported; what a case means is left to ``checks/NAME.py``, which defines
 
 * ``check(case, context) -> list[str]``: the differences found, empty if the case passes. It may raise
   :class:`~checks.Departed` for a recorded fault that is corrected here on purpose, or
@@ -62,7 +62,7 @@ def run_file(name: str, context: Context) -> tuple[int, int]:
     departed: Counter[str] = Counter()
     not_run: Counter[str] = Counter()
     report: list[str] = []
-    for case in read_cases(context.data / f"{name}.jsonl"):
+    for number, case in enumerate(read_cases(context.data / f"{name}.jsonl")):
         try:
             differences = module.check(case, context)
         except Departed as departure:
@@ -78,7 +78,7 @@ def run_file(name: str, context: Context) -> tuple[int, int]:
             differences = [f"raised {type(error).__name__}: {error}"]
         passed, failed = passed + (not differences), failed + bool(differences)
         if differences and failed <= SHOWN:
-            report.append(f"  {case['id']}")
+            report.append(f"  {case.get('id', f'{name}[{number}]')}")
             report += [f"    {line}" for line in differences[:LINES]]
             if len(differences) > LINES:
                 report.append(f"    and {len(differences) - LINES} more")

@@ -1,4 +1,6 @@
-"""Runs the conformance cases where they are at hand: ``shared/conformance`` beside the project's root."""
+"""Runs the recorded cases where they are at hand: ``shared/conformance`` and ``shared/webshop`` beside the
+project's root.
+"""
 
 import importlib.util
 import sys
@@ -7,7 +9,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-DATA = HERE.parents[2] / "shared" / "conformance"
+SHARED = HERE.parents[2] / "shared"
+WEBSHOP = ("episodes", "rewards", "search")
+"""The files of ``shared/webshop``; all others are in ``shared/conformance``."""
 CHECKED = sorted(path.stem for path in (HERE / "checks").glob("*.py") if path.stem != "__init__")
 
 
@@ -20,10 +24,12 @@ def runner():
     return module
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the recorded cases, in shared/conformance beside the checkout")
 @pytest.mark.parametrize("name", CHECKED)
 def test_every_recorded_case_passes(runner, name, capsys):
-    status = runner.main(["--data", str(DATA), "--only", name])
+    data = SHARED / ("webshop" if name in WEBSHOP else "conformance")
+    if not data.is_dir():
+        pytest.skip(f"needs the recorded cases, in shared/{data.name} beside the checkout")
+    status = runner.main(["--data", str(data), "--only", name])
     assert status == 0, capsys.readouterr().out
 
 
