@@ -4,7 +4,9 @@ import json
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
+from ragen_tsr import config as configuration
 from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig
 from ragen_tsr.embedded.env.webshop.wording import DEFAULT_FILE, WebShopWordingError, load_webshop_wording
 
@@ -97,3 +99,34 @@ def test_settings_that_cannot_work_are_refused(arguments, says):
 def test_unknown_settings_are_refused():
     with pytest.raises(TypeError, match="limit_goals"):
         WebShopEnvConfig(limit_goals=10)
+
+
+def composed(*overrides):
+    """``env_config`` of each tag, as a command line gives it."""
+    config = configuration.compose(configuration.parse(["webshop", "beam", "scale=cpu", *overrides]))
+    return {
+        tag: OmegaConf.to_container(env.env_config, resolve=True)
+        for tag, env in config.custom_envs.items()
+        if env.env_type == "webshop"
+    }
+
+
+def test_a_run_has_the_defaults_of_the_environment_and_its_own_sentences():
+    settings = WebShopEnvConfig(**composed()["WebShop"])
+    assert settings == WebShopEnvConfig(wording=settings.wording)
+    assert settings.sentences == load_webshop_wording()
+
+
+def test_a_run_passes_on_what_webshop_says(tmp_path):
+    file = tmp_path / "wording.json"
+    file.write_text(json.dumps(WORDING))
+    given = composed(
+        *("webshop.init_seed=3", "webshop.shuffle_seed=42", "webshop.search_backend=pyserini"),
+        *("webshop.products=1200", "wording/webshop@webshop.wording=file", f"webshop.wording.path={file}"),
+    )
+    small = WebShopEnvConfig(**given["WebShop"])
+    assert small.shop == WebShopEnvConfig(init_seed=3, shuffle_seed=42, search_backend="pyserini", products=1200).shop
+    assert small.sentences == load_webshop_wording(WORDING)
+    for tag, data in (("WebShop", "small"), ("WebShopFull", "full")):
+        given = composed("webshop.data=small", f"webshop.folder={tmp_path}")[tag]
+        assert (given["dataset"], given["folder"]) == (data, str(tmp_path))
