@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from toy_ledge import Ledge, LedgeConfig, LedgeScorer, LedgeSnapshotter
 from verl import DataProto
 
@@ -109,9 +109,15 @@ def make_config() -> Callable[..., Any]:
     def make(method: str, *overrides: str, env: str = "sokoban") -> Any:
         small = ["scale=cpu", "es_manager.train.env_groups=3", "es_manager.train.group_size=2"]
         small += ["es_manager.val.env_groups=3", "agent_proxy.max_turn=4"]
-        return deepcopy(_composed(env, method, *small, *overrides))
+        late = [override for override in overrides if override.startswith(LATE)]
+        early = [override for override in overrides if override not in late]
+        return OmegaConf.merge(_composed(env, method, *small, *early), OmegaConf.from_dotlist(late))
 
     return make
+
+
+LATE = ("search.", "run_seed=", "env_noise=", "custom_envs.")
+"""Keys that no other key is computed from when a configuration is composed, which takes a second."""
 
 
 @cache

@@ -13,6 +13,12 @@ from ragen_tsr.llm_agent.noise import NOISE_RULES, Purpose
 from ragen_tsr.snapshots import registry
 
 METHODS = ("none", "best_of_n", "beam", "lookahead")
+METHODS_UNDER_A_NOISE = [
+    ("none", "upstream"),
+    ("best_of_n", "independent"),
+    ("beam", "common"),
+    ("lookahead", "upstream"),
+]
 DRAW = 4
 """Where the number of the draw stands in a re-roll's noise."""
 
@@ -34,7 +40,7 @@ def lake(make_config: Any, workers: Any, method: str, *overrides: str) -> tuple[
     return proxy, proxy.rollout(DataProto(meta_info={"compute_collapse": False, "do_sample": True})), records
 
 
-@pytest.mark.parametrize(("method", "noise"), zip(METHODS, ("upstream", "independent", "common", "upstream")))
+@pytest.mark.parametrize(("method", "noise"), METHODS_UNDER_A_NOISE)
 def test_both_returns_and_both_success_rates_are_reported(ledge, method, noise):
     """By hand: 1 + 1 + 10 when the leap succeeds, 0 when it does not; one re-roll of each."""
     answers = [["Leap || Walk"], ["Home"]]
@@ -68,7 +74,7 @@ def test_the_action_limit_counts_what_is_executed_in_the_reroll(ledge):
     assert (played.metric("return/rerolled"), played.metric("success/rerolled")) == (2, 0)
 
 
-@pytest.mark.parametrize(("method", "noise"), zip(METHODS, ("upstream", "independent", "common", "upstream")))
+@pytest.mark.parametrize(("method", "noise"), METHODS_UNDER_A_NOISE)
 def test_everything_else_is_as_without_rerolls(make_config, workers, method, noise):
     with_them, rollouts, _ = lake(make_config, workers, method, f"env_noise={noise}", "search.rerolls=3")
     without, expected, records = lake(make_config, workers, method, f"env_noise={noise}", "search.rerolls=0")
