@@ -6,7 +6,9 @@ import copy
 import json
 import os
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from webshop_files import many_goals, raw_product, wish, write_files
@@ -94,6 +96,23 @@ def test_words_of_a_title_stand_in_for_its_nouns():
     assert words_of("The Women's T-Shirt for work, 2.5 oz (Tan & Tan)") == (
         "women's", "t-shirt", "work", "2.5", "oz", "tan", "tan"
     )  # fmt: skip
+
+
+def test_a_noun_model_tags_titles_without_given_nouns(tmp_path, monkeypatch):
+    def load(model):
+        assert model == "tags_by_length"
+        tags = {5: "ADJ", 6: "NOUN", 7: "PROPN"}
+        return lambda title: [SimpleNamespace(text=word, pos_=tags.get(len(word), "X")) for word in title.split()]
+
+    monkeypatch.setitem(sys.modules, "spacy", SimpleNamespace(load=load))
+    folder = many_goals(tmp_path / "files")
+    products = json.loads((folder / "items_shuffle_1000.json").read_text())
+    products[0]["name"] = "Plain Wooden garden Chairs outdoor"
+    (folder / "items_shuffle_1000.json").write_text(json.dumps(products))
+    (folder / "product_nouns.json").write_text('{"B000000002": ["chair"]}')
+    shop = open_shop(small(folder, noun_model="tags_by_length"))
+    assert shop.nouns(0) == ("wooden", "garden", "chairs", "outdoor")
+    assert shop.nouns(1) == ("chair",)
 
 
 def test_a_noun_model_that_is_not_there_is_refused(tmp_path):
