@@ -97,7 +97,7 @@ def parse(arguments: Sequence[str]) -> Command:
         if key in ("env", "search"):
             raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
         if key in (DERIVED_GROUP, "task_file"):
-            raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given")
+            raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given\n{usage()}")
         if key == "model" and value not in options("model"):
             argument = f"model_path={_quoted(value)}"
         overrides.append(argument)

@@ -8,15 +8,15 @@ from ragen_tsr.config import ConfigError, compose, options, parse, usage
 from ragen_tsr.config_checks import _machine, check
 
 
-def composed(*overrides: str, method: str = "beam", scale: str = "cpu"):
-    return compose(parse(["sokoban", method, f"scale={scale}", *overrides]))
+def composed(*overrides: str, env: str = "sokoban", method: str = "beam", scale: str = "cpu"):
+    return compose(parse([env, method, f"scale={scale}", *overrides]))
 
 
 @pytest.mark.parametrize("scale", options("scale"))
-@pytest.mark.parametrize("algo", options("algo"))
-@pytest.mark.parametrize("method", [*options("search"), "instance_filtering"])
-def test_every_combination_of_files_can_work(method, algo, scale):
-    config = composed(f"algo={algo}", method=method, scale=scale)
+@pytest.mark.parametrize("env", options("env"))
+@pytest.mark.parametrize(("method", "algo"), zip(options("search"), options("algo") * 2, strict=True))
+def test_every_file_can_work_with_every_other(env, method, algo, scale):
+    config = composed(f"algo={algo}", env=env, method=method, scale=scale)
     check(config)
     assert config.algorithm.adv_estimator == {"ppo": "gae", "grpo": "grpo"}[algo]
 
@@ -38,9 +38,39 @@ def test_paper_scale_has_the_papers_figures():
         config.trainer.n_gpus_per_node,
     ) == (32, 4, 8)
     assert (rollout.rollout_filter_strategy, rollout.rollout_filter_value) == ("top_k", 0.25)
-    assert (config.agent_proxy.max_turn, config.agent_proxy.max_actions_per_turn) == (5, 5)
     assert config.custom_envs.SimpleSokoban.max_actions_per_traj == 10
-    assert config.model_path == "Qwen/Qwen2.5-0.5B-Instruct"
+
+
+@pytest.mark.parametrize(
+    ("env", "estimator", "model", "steps", "turns", "actions", "length"),
+    [
+        ("sokoban", "gae", "Qwen/Qwen2.5-0.5B-Instruct", 200, 5, 5, 3600),
+        ("frozen_lake", "grpo", "Qwen/Qwen2.5-0.5B-Instruct", 200, 5, 5, 3600),
+        ("webshop", "grpo", "Qwen/Qwen2.5-3B-Instruct", 100, 9, 1, 15000),
+    ],
+)
+def test_paper_scale_is_the_papers_for_every_task(env, estimator, model, steps, turns, actions, length):
+    config = composed(env=env, scale="paper")
+    assert (config.algorithm.adv_estimator, config.model_path) == (estimator, model)
+    assert (config.trainer.total_training_steps, config.agent_proxy.max_turn) == (steps, turns)
+    assert (config.agent_proxy.max_actions_per_turn, config.actor_rollout_ref.rollout.max_model_len) == (
+        actions,
+        length,
+    )
+
+
+def test_what_a_task_chooses_the_user_overrides():
+    assert composed(env="webshop").model_path == "tiny"
+    config = composed(
+        "algo=ppo",
+        "model=qwen2.5-0.5b",
+        "trainer.total_training_steps=7",
+        "agent_proxy.max_turn=4",
+        env="webshop",
+        scale="paper",
+    )
+    assert (config.algorithm.adv_estimator, config.model_path) == ("gae", "Qwen/Qwen2.5-0.5B-Instruct")
+    assert (config.trainer.total_training_steps, config.agent_proxy.max_turn) == (7, 4)
 
 
 def test_instance_filtering_is_none():
@@ -101,12 +131,15 @@ def test_a_model_that_is_no_option_is_a_path(name):
         (["sokoben", "beam"], "unknown environment 'sokoben'; did you mean 'sokoban'"),
         (["sokoban", "beem"], "unknown method 'beem'; did you mean 'beam'"),
         (["sokoban", "beam", "search=none"], "second word"),
+        (["sokoban", "beam", "fit=webshop-cpu"], "fit follows from the words"),
+        (["sokoban", "beam", "task_file=mine.py"], "task_file follows from the words"),
     ],
 )
 def test_words_that_are_unknown_say_what_is_known(arguments, message):
     with pytest.raises(ConfigError, match=message) as error:
         parse(arguments)
     assert usage() in str(error.value)
+    assert "frozen_lake, sokoban, webshop, or a Python file" in usage()
 
 
 @pytest.mark.parametrize(
