@@ -1,8 +1,8 @@
 """How much of a committed trajectory was luck: its turns are played again, with noise that no search saw.
 
 Measures and decides nothing. The same turns under other noise are not what the policy would have done under
-it: it would have answered to what it saw. So a re-rolled return is below the committed one without any
-search too, and what a search adds to that difference is the luck that it selected.
+it: it would have answered to what it saw. So the two returns may differ without any search too, by what
+answering is worth; what a search adds to that difference is the luck that it selected.
 """
 
 from __future__ import annotations
