@@ -15,7 +15,7 @@ import argparse
 import json
 import os
 import random
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -85,7 +85,7 @@ def measure(folder: str) -> dict[str, float]:
     start = time.process_time()
     shop = open_shop(ShopSettings(data="full", folder=folder))
     opened = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text()).group(1)) / 1024
     resident = (process.memory_info().rss - before) / MIB
     wanted = random.Random(1).sample(range(len(shop.goals)), QUERIES)
     goal_times, search_times, page_times = [], [], []

@@ -43,11 +43,12 @@ _CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXYZ0123456789"
 
 def write(products: int, suffix: str, folder: Path) -> None:
     """Write a catalogue of so many products into `folder`, under upstream's file names with `suffix`."""
-    entries = list(make(products))
+    extras, nouns = {}, {}
     with (folder / f"items_shuffle{suffix}.json").open("wb") as file:
-        file.write(b"[\n" + b",\n".join(orjson.dumps(raw) for raw, _, _ in entries) + b"\n]\n")
-    extras = {raw["asin"]: extra for raw, extra, _ in entries}
-    nouns = {raw["asin"]: words for raw, _, words in entries}
+        for number, (raw, extra, words) in enumerate(make(products)):
+            file.write((b",\n" if number else b"[\n") + orjson.dumps(raw))
+            extras[raw["asin"]], nouns[raw["asin"]] = extra, words
+        file.write(b"\n]\n")
     (folder / f"items_ins_v2{suffix}.json").write_bytes(orjson.dumps(extras))
     (folder / f"items_human_ins{suffix}.json").write_bytes(orjson.dumps({}))
     (folder / "product_nouns.json").write_bytes(orjson.dumps(nouns))
