@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,6 +197,17 @@ def test_searches_are_recorded_as_json_trees(make_config, workers):
             history = proxy.train_es_manager.rollout_cache[record["group"] * 2 + slot]["history"]
             assert [node["response"] for node in reversed(path)] == [turn["llm_response"] for turn in history[:-1]]
         assert sum(ledger["nodes_expanded"] for ledger in record["ledgers"]) == len(nodes)
+
+
+def test_the_docs_name_every_metric(make_config, workers):
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    section = page.split("## What is logged")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(.+?)`", row)}
+    _, rollouts = searched(make_config("lookahead"), workers())
+    logged = {key.removeprefix("search/") for key in rollouts.meta_info["metrics"] if key.startswith("search/")}
+    assert all(any(fnmatch(key, name) for name in named) for key in logged), logged
+    assert all(any(fnmatch(key, name) for key in logged) for name in named), named
 
 
 def test_an_unknown_strategy_is_refused_with_what_exists(make_config, workers):
