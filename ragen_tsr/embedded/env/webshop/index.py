@@ -28,7 +28,7 @@ MARKERS = frozenset({"<r>", "<q>", "<c>", "<a>"})
 """Back doors of upstream's search, recognised as the first word of a query."""
 _CHUNK = 20_000
 """Products whose postings are sorted together while an index is built."""
-_ARRAYS = ("starts", "places", "gains", "rank")
+_ARRAYS = ("weights", "starts", "places", "gains", "rank")
 
 
 def is_marker(query: str) -> bool:
@@ -42,6 +42,8 @@ class Bm25Index:
 
     vocabulary: dict[str, int]
     """Word to its number."""
+    weights: np.ndarray
+    """float32 [words]; the idf, ``ln(1 + (N - df + 0.5) / (df + 0.5))``, N the number of products that have words."""
     starts: np.ndarray
     """int64 [words + 1]; the postings of word ``w`` are ``starts[w]:starts[w + 1]``."""
     places: np.ndarray
@@ -84,7 +86,9 @@ class Bm25Index:
             places[target] = chunk_places
             gains[target] = np.float32(1) + frequencies.astype(np.float32) * inverse_norm[chunk_places]
             filled[present] += count
-        return cls(vocabulary, starts, places, gains, rank)
+        occurrences = np.diff(starts)
+        weights = np.log(1 + (np.count_nonzero(lengths) - occurrences + 0.5) / (occurrences + 0.5)).astype(np.float32)
+        return cls(vocabulary, weights, starts, places, gains, rank)
 
     def search(self, query: str, limit: int = 50) -> list[tuple[int, float]]:
         """The best products for ``query``: at most ``limit`` pairs of place and score, best first.
@@ -95,16 +99,14 @@ class Bm25Index:
         wanted = Counter(number for word in words(query) if (number := self.vocabulary.get(word)) is not None)
         if not wanted:
             return []
-        found: list[np.ndarray] = []
-        parts: list[np.ndarray] = []
-        products = len(self.rank)
-        for number, repeats in wanted.items():
-            start, end = self.starts[number], self.starts[number + 1]
-            idf = np.float32(np.log(1 + (products - (end - start) + 0.5) / (end - start + 0.5)))
-            weight = np.float32(repeats) * idf
-            found.append(self.places[start:end])
-            parts.append(weight - weight / self.gains[start:end])
-        sums = np.bincount(np.concatenate(found), weights=np.concatenate(parts), minlength=1)
+        numbers = np.fromiter(wanted, dtype=np.int64)
+        repeats = np.fromiter(wanted.values(), dtype=np.float32)
+        first, end = self.starts[numbers], self.starts[numbers + 1]
+        postings = [slice(*span) for span in zip(first.tolist(), end.tolist(), strict=True)]
+        places = np.concatenate([self.places[span] for span in postings])
+        gains = np.concatenate([self.gains[span] for span in postings])
+        weights = np.repeat(repeats * self.weights[numbers], end - first)
+        sums = np.bincount(places, weights - weights / gains)
         scores = sums.astype(np.float32)
         hits = np.flatnonzero(scores)
         if len(hits) > limit:
@@ -123,7 +125,7 @@ class Bm25Index:
     def load(cls, folder: Path) -> Bm25Index:
         """An index that :meth:`save` has written. The arrays stay on disk and are read as queries need them."""
         names = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+        arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _ARRAYS}
         return cls({word: number for number, word in enumerate(names)}, **arrays)
 
 
