@@ -121,6 +121,13 @@ def test_a_noun_model_that_is_not_there_is_refused(tmp_path):
         shop.nouns(0)
 
 
+def test_lucene_where_it_is_not_installed_is_refused(tmp_path, cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyserini", None)
+    with pytest.raises(ImportError, match="search_backend='pyserini'"):
+        open_shop(small(many_goals(tmp_path / "files"), search_backend="pyserini"))
+    assert sorted(name.split("-")[0] for name in left_in(cache)) == ["catalogue", "goals"]
+
+
 def test_a_changed_file_is_read_again(tmp_path):
     folder = many_goals(tmp_path / "files")
     old = open_shop(small(folder))

@@ -22,15 +22,14 @@ import numpy as np
 from ragen_tsr.cache import build_once, cache_folder
 
 from ..settings import CheckedSettings
-from . import analysis, catalogue, colors, goals, index, nouns, stemmer, synthetic, synthetic_words, types
+from . import analysis, catalogue, colors, goals, index, lucene, nouns, stemmer, synthetic, synthetic_words, types
+from .backends import SEARCH_BACKENDS, SearchIndex, load_index, write_index
 from .catalogue import Catalogue, CatalogueError, Sources
 from .goals import Goals
-from .index import Bm25Index
 
 logger = logging.getLogger(__name__)
 
 DATA = ("synthetic", "small", "full")
-SEARCH_BACKENDS = ("numpy", "pyserini")
 SUFFIXES = {"synthetic": "_1000", "small": "_1000", "full": ""}
 """What upstream's file names end with, before ``.json``."""
 MOST_HITS = 50
@@ -83,7 +82,7 @@ class Shop:
     goals: Goals
     color_words: tuple[str, ...]
     """The colour words of the option rule, in the order they are tried."""
-    index: Bm25Index
+    index: SearchIndex
 
     def search(self, query: str) -> tuple[int, ...]:
         """Places in the catalogue of at most 50 products, best first."""
@@ -149,7 +148,7 @@ def _opened(settings: ShopSettings) -> Shop:
         lambda folder: goals.write(opened, settings.init_seed, settings.shuffle_seed, folder),
     )
     prices = np.load(drawn / "prices.npy", mmap_mode="r")
-    return Shop(settings, opened, prices, Goals(drawn, opened), words, _index(products))
+    return Shop(settings, opened, prices, Goals(drawn, opened), words, _index(products, settings.search_backend))
 
 
 def source_files(settings: ShopSettings) -> Sources:
@@ -172,16 +171,15 @@ def _catalogue(products: Path) -> Catalogue:
 
 
 @cache
-def _index(products: Path) -> Bm25Index:
+def _index(products: Path, backend: str) -> SearchIndex:
     opened = _catalogue(products)
-    built = _built(
-        "index",
-        [products.name, _code(analysis, index, stemmer)],
-        lambda folder: Bm25Index.build(
-            [asin.decode() for asin in opened.asins], map(analysis.document_text, opened)
-        ).save(folder),
-    )
-    return Bm25Index.load(built)
+
+    def build(folder: Path) -> None:
+        asins = [asin.decode() for asin in opened.asins]
+        write_index(backend, asins, map(analysis.document_text, opened), folder)
+
+    code = _code(analysis, index, stemmer) if backend == "numpy" else _code(analysis, lucene)
+    return load_index(backend, _built("index", [products.name, backend, code], build))
 
 
 def _built(what: str, determined_by: list[Any], build: Callable[[Path], None]) -> Path:
