@@ -59,6 +59,20 @@ class Branch:
         return self.cache["history"][-2]
 
     @property
+    def executed(self) -> bool:
+        """The turn that led here did something.
+
+        Manager and environment each leave out what is no action. The manager executes it not at all; an
+        environment whose actions are any text (WebShop) takes it, and reports that it was neither on offer nor
+        changed anything.
+        """
+        turn = self.last_turn
+        if len(turn["actions"]) != 1:  # of several, the report is about the last
+            return bool(turn["actions"])
+        info = turn["info"]
+        return bool(info.get("action_is_valid", True) or info.get("action_is_effective", True))
+
+    @property
     def state(self) -> str:
         """The observation to act on, as text."""
         return self.cache["history"][-1]["state"]

@@ -275,7 +275,7 @@ class SearchRollout:
             reward=turn["reward"],
             done=child.done,
             success=child.success,
-            executed=bool(turn["actions"]),
+            executed=child.executed,
             merge_key=self.es_manager.equality_key(child),
             payload=child,
         )
