@@ -40,7 +40,8 @@ def test_an_invisible_or_unoffered_action_that_webshop_carries_out_is_one(play):
     first = backpack.state.split("click[next >], ")[1].split(",")[0]
     *_, shown, chosen = play("webshop", ["search[backpack]"], [first], ["click[blue]"])
     assert "click[blue]" in shown.state
-    assert chosen.executed and not chosen.last_turn["info"]["action_is_effective"]
+    assert chosen.executed
+    assert not chosen.last_turn["info"]["action_is_effective"]
 
 
 def test_a_move_against_a_wall_is_an_action_and_a_word_is_none(play):
