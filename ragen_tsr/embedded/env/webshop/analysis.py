@@ -120,7 +120,8 @@ def _pattern() -> regex.Pattern[str]:
     emoji = rf"(?:\u200D*+{picture}|{tone})(?:{joined})*(?:{tag})?|\u200D++(*SKIP)(*FAIL)"
     flag = rf"(?:\p{{Regional_Indicator}}{extend}){{2}}"
     keycap = rf"[#*]{unshown}*\uFE0F?\u20E3{unshown}*+"
-    return regex.compile(rf"{word}|{single}|{unspaced}|{emoji}|{flag}|{keycap}", regex.V1)
+    plain = r"[a-z0-9]++(?=[ \-/()&!]|[,.:;] |$)"  # what most words are, found sooner
+    return regex.compile(rf"{plain}|{word}|{single}|{unspaced}|{emoji}|{flag}|{keycap}", regex.V1)
 
 
 _WORD = _pattern()

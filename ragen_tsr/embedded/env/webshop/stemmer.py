@@ -1,9 +1,9 @@
 """The Porter stemmer, as Lucene has it.
 
-Decides the stem of one lower-case word; what a word is is decided in :mod:`.analysis`. Written from
-M. F. Porter, "An algorithm for suffix stripping", Program 14(3), 1980, whose step names are used. Lucene follows
-Porter's own later program, which has two rules otherwise: ``bli -> ble`` for ``abli -> able``, and ``logi -> log``
-in addition. Stemming libraries have the paper's rules or Porter's second algorithm, neither of which ranks alike.
+Decides the stem of one lower-case word; what a word is is decided in :mod:`.analysis`. Written from M. F. Porter, "An
+algorithm for suffix stripping", Program 14(3), 1980, whose step names are used. Lucene follows Porter's own later
+program, which has ``bli -> ble`` for ``abli -> able``, and ``logi -> log`` in addition. Stemming libraries have the
+paper's rules, or Porter's second algorithm; neither gives the same words.
 """
 
 from __future__ import annotations
@@ -119,5 +119,5 @@ def _doubled(word: str) -> bool:
 
 
 def _short(word: str) -> bool:
-    """Whether the word ends consonant, vowel, consonant other than w, x and y."""
-    return _shape(word).endswith("cvc") and word[-1] not in "wxy"
+    """Whether the word ends consonant, vowel, consonant other than w, x and y (in UTF-16: an emoji is two)."""
+    return _shape(word).endswith("cvc") and word[-1] not in "wxy" and word[-1] <= "\uffff"
