@@ -26,7 +26,7 @@ B = 0.4
 """How much a long text discounts its words."""
 MARKERS = frozenset({"<r>", "<q>", "<c>", "<a>"})
 """Back doors of upstream's search, recognised as the first word of a query."""
-_CHUNK = 20_000
+_CHUNK = 5_000
 """Products whose postings are sorted together while an index is built."""
 _ARRAYS = ("weights", "starts", "places", "gains", "rank")
 

@@ -41,13 +41,13 @@ def purchase(
 
     Returns:
         The reward, from 0 to 1, and upstream's ``info``: ``r_*`` is a part's score, ``w_*`` its share of the sum;
-        ``r_option`` and ``w_option`` only if the goal has options.
+        ``r_option`` and ``w_option`` only if the goal has options. Of no attributes, all are found.
     """
     found = sum(_has_attribute(product, attribute) for attribute in goal.attributes)
     chosen = [_reduced(value, color_words) for value in options.values()]
     wanted = [_reduced(option, color_words) for option in _as_listed(goal.options)]
     fitting = sum(any(alike(value, option) for value in chosen) for option in wanted)
-    affordable = price <= goal.price_upper
+    affordable = bool(price <= goal.price_upper)
     parts = len(goal.attributes) + len(wanted) + 1
     kind = _kind(goal, product, goal_nouns, product_nouns)
     info = {
