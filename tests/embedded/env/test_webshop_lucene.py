@@ -13,8 +13,8 @@ from ragen_tsr.embedded.env.webshop.index import Bm25Index
 
 
 def test_without_pyserini_the_error_says_what_to_install(monkeypatch, tmp_path):
-    for part in ("index", "search"):
-        monkeypatch.setitem(sys.modules, f"pyserini.{part}.lucene", None)
+    for module in ("pyserini", "pyserini.index.lucene", "pyserini.pyclass"):
+        monkeypatch.setitem(sys.modules, module, None)
     message = r"search_backend='pyserini' needs pyserini \(pip install 'ragen_tsr\[webshop\]'\) and a Java runtime"
     with pytest.raises(ImportError, match=message):
         write_index("pyserini", ["B1"], ["red shoe"], tmp_path)

@@ -1,7 +1,8 @@
 """Searching with Lucene itself, through pyserini (``search_backend=pyserini``).
 
 Decides how products get into Lucene and results out of it. Lucene's analyser and ranking are what :mod:`.analysis`
-and :mod:`.index` reproduce, so both backends find the same.
+and :mod:`.index` reproduce, so both backends find the same. The searcher is taken from pyserini's Java package, because
+its Python wrapper also imports neural encoders.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class LuceneIndex:
             ImportError: pyserini is missing.
             ValueError: There are more or fewer texts than ASINs.
         """
-        indexer = _pyserini("index").LuceneIndexer(str(folder / _LUCENE), threads=1)
+        indexer = _pyserini("index.lucene").LuceneIndexer(str(folder / _LUCENE), threads=1)
         try:
             for asin, text in zip(asins, texts, strict=True):
                 indexer.add_doc_dict({"id": asin, "contents": text})
@@ -50,8 +51,9 @@ class LuceneIndex:
     @classmethod
     def load(cls, folder: Path) -> LuceneIndex:
         """An index that :meth:`write` has written; ``ImportError`` if pyserini is missing."""
-        searcher = _pyserini("search").LuceneSearcher(str(folder / _LUCENE))
-        import_module("pyserini.pyclass").autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(_WORDS)
+        java = _pyserini("pyclass").autoclass
+        java("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(_WORDS)
+        searcher = java("io.anserini.search.SimpleSearcher")(str(folder / _LUCENE))
         searcher.set_bm25(K1, B)
         return cls(json.loads((folder / _ASINS).read_text(encoding="utf-8")), searcher)
 
@@ -61,12 +63,12 @@ class LuceneIndex:
         pyserini rounds scores to four decimals, and lowers those that are then equal by a millionth each.
         """
         sent = query.lower().encode("utf-8", "replace").decode("utf-8")
-        return [(self._places[hit.docid], hit.score) for hit in self._searcher.search(sent, k=limit)]
+        return [(self._places[hit.docid], hit.score) for hit in self._searcher.search(sent, limit)]
 
 
-def _pyserini(part: str) -> ModuleType:
+def _pyserini(module: str) -> ModuleType:
     try:
-        return import_module(f"pyserini.{part}.lucene")
+        return import_module(f"pyserini.{module}")
     except (ImportError, RuntimeError) as error:  # the latter where there is no Java
         raise ImportError(
             "search_backend='pyserini' needs pyserini (pip install 'ragen_tsr[webshop]') and a Java runtime; "
