@@ -19,7 +19,7 @@ from verl import DataProto
 
 from ragen_tsr import backend
 from ragen_tsr.models.recipe import PlayRecipe
-from ragen_tsr.models.tasks.base import Task
+from ragen_tsr.models.tasks.base import Task, Turn
 
 #: Stands for the position while a prompt's tail is read off; no prompt contains it.
 _MARK = "<<position>>"
@@ -55,16 +55,16 @@ class Demonstrator:
         self._share = solver_share
         self._rng = rng
 
-    def turn(self, position: Any, actions_left: int) -> str:
-        """The response of one turn, without the tag that the prompt already opened."""
+    def turn(self, position: Any, actions_left: int) -> Turn:
+        """One turn."""
         length = min(self._rng.randint(self._least, self._most), actions_left)
-        thought, actions = self._play.thought_solver, []
-        if self._rng.random() < self._share:
-            actions = self._task.solve(position, length)
-        if not actions:
+        thought, actions = "", []
+        if self._rng.random() < self._share and (actions := self._task.solve(position, length, self._rng)):
+            thought = self._play.thought_solver + self._task.remark(position)
+        else:
             thought, actions = self._play.thought_random, self._task.wander(position, length, self._rng)
         answer = self._separator.join(actions) + "</answer>"
-        return f"{thought}</think><answer>{answer}" if self._think else answer
+        return Turn(actions, f"{thought}</think><answer>{answer}" if self._think else answer)
 
 
 def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> DictConfig:
@@ -95,26 +95,44 @@ def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> D
     return merged
 
 
-def prompt_tails(config: DictConfig, tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
-    """What follows the position in a generation prompt, by the number of actions left (from 1 to all).
+@dataclass(frozen=True)
+class Frame:
+    """What stands around a position in a generation prompt."""
 
-    Read off the context manager's own rendering of a first turn.
-    """
+    between: str | None
+    """Between the last response and the position; None where prompts do not show the last response."""
+    tails: dict[int, str]
+    """Behind the position, by the number of actions left (from 1 to all)."""
+
+    def prompt(self, position: Any, actions_left: int) -> str:
+        """The end of a prompt, from the last response on, or else from the line break before the position on."""
+        before = "\n" if self.between is None or not position.last_reply else position.last_reply + self.between
+        return f"{before}{position.text}{self.tails[actions_left]}"
+
+
+def frame(config: DictConfig, tokenizer: PreTrainedTokenizerBase) -> Frame:
+    """Read off the context manager's own rendering of a first and of a second turn."""
     manager = backend.ContextManager(config, tokenizer)
     tag = config.es_manager.train.env_configs.tags[0]
-    tails = {}
-    for left in range(1, int(config.custom_envs[tag].max_actions_per_traj) + 1):
-        history = [{"state": _MARK, "actions_left": left}]
+
+    def rendered(*history: dict[str, Any]) -> list[str]:
+        """The text around the marks."""
         inputs = manager.get_lm_inputs(
-            [{"env_id": 0, "group_id": 0, "tag": tag, "history": history, "penalty": 0}],
+            [{"env_id": 0, "group_id": 0, "tag": tag, "history": list(history), "penalty": 0}],
             prepare_for_update=False,
         )
-        text = tokenizer.decode(inputs.batch["input_ids"][0])
-        before, mark, tail = text.partition(_MARK)
-        if not mark or not before.endswith("\n"):
-            raise ValueError(f"wording.turn must put the state at the beginning of a line; it renders as {text!r}")
-        tails[left] = tail
-    return tails
+        return tokenizer.decode(inputs.batch["input_ids"][0]).split(_MARK)
+
+    tails = {}
+    most = int(config.custom_envs[tag].max_actions_per_traj)
+    for left in range(1, most + 1):
+        parts = rendered({"state": _MARK, "actions_left": left})
+        if len(parts) != 2 or not parts[0].endswith("\n"):
+            raise ValueError(f"wording.turn must put the state at the beginning of a line; it renders as {parts!r}")
+        tails[left] = parts[1]
+    first = {"state": "", "actions_left": most, "reward": 0.0, "actions": [""], "llm_response": _MARK, "info": {}}
+    parts = rendered(first, {"state": _MARK, "actions_left": most - 1})
+    return Frame(parts[1] if len(parts) == 3 else None, tails)
 
 
 def play_chats(
@@ -141,7 +159,7 @@ def play_chats(
             responses = [
                 demonstrator.turn(
                     task.position(environments.envs[cache["env_id"]]["env"]), cache["history"][-1]["actions_left"]
-                )
+                ).reply
                 for cache in live
             ]
             prompts = unpadded(manager.get_lm_inputs(live, prepare_for_update=False), tokenizer)

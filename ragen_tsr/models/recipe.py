@@ -38,6 +38,8 @@ class ModelRecipe:
     max_positions: int = 4096
     rope_theta: float = 10_000.0
     initializer_range: float = 0.02
+    copying: bool = False
+    """Start from weights that can copy (`copying`), for prompts whose words have to be repeated."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class StageRecipe:
     """Peak learning rates of weight matrices (orthogonalised momentum) and of everything else (AdamW)."""
     warmup: int = 20
     """Steps of linear warm-up; after it the rate falls linearly to zero."""
+    parts: int = 1
+    """Parts of a batch, of rows of like length, that are computed one after another: less padding."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import torch
 from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats, prompt_tails
+from ragen_tsr.models.copying import teach_copying
+from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, frame, play_chats
 from ragen_tsr.models.optimizer import Muon
 from ragen_tsr.models.recipe import ModelRecipe, Recipe, StageRecipe
 from ragen_tsr.models.tasks.base import Task
@@ -60,7 +61,8 @@ def train_tokenizer(config: DictConfig, task: Task[Any], recipe: Recipe) -> PreT
     """A tokenizer trained on conversations of `config` and on more positions than those show."""
     about = recipe.tokenizer
     texts = conversations(config, task, recipe, about.episodes)
-    positions = task.walk(config, recipe.play.first_seed, random.Random(recipe.seed))
+    player = Demonstrator(task, recipe.play, config, 0.5, random.Random(recipe.seed))
+    positions = task.walk(config, recipe.play.first_seed, random.Random(recipe.seed), player.turn)
     texts += [f"\n{position.text}\n" for position in islice(positions, about.positions)]
     return build_tokenizer(texts, about.vocab_size, about.min_frequency, about.model_max_length, task.cuts)
 
@@ -90,7 +92,10 @@ def build_model(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerBase) -> Qwen
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return Qwen2ForCausalLM(config)
+    model = Qwen2ForCausalLM(config)
+    if recipe.copying:
+        teach_copying(model)
+    return model
 
 
 def segment_rows(
@@ -98,13 +103,13 @@ def segment_rows(
 ) -> Iterator[Row]:
     """Position to answer: the end of a prompt, from the line break before the position on, and one response."""
     config = demonstration_config(config, recipe.play, groups=1)
-    tails = prompt_tails(config, tokenizer)
+    around = frame(config, tokenizer)
     demonstrator = Demonstrator(task, recipe.play, config, recipe.segments.solver_share, rng)
-    positions = task.walk(config, recipe.play.first_seed, rng)
+    positions = task.walk(config, recipe.play.first_seed, rng, demonstrator.turn)
     while batch := list(islice(positions, 1024)):
-        left = [rng.randint(1, len(tails)) for _ in batch]
-        prompts = [f"\n{position.text}{tails[n]}" for position, n in zip(batch, left, strict=True)]
-        replies = [demonstrator.turn(position, n) + TURN_END for position, n in zip(batch, left, strict=True)]
+        left = [rng.randint(1, len(around.tails)) for _ in batch]
+        prompts = [around.prompt(position, n) for position, n in zip(batch, left, strict=True)]
+        replies = [demonstrator.turn(position, n).reply + TURN_END for position, n in zip(batch, left, strict=True)]
         for prompt, reply in zip(tokenizer(prompts)["input_ids"], tokenizer(replies)["input_ids"], strict=True):
             yield Row((*prompt, *reply), (False,) * len(prompt) + (True,) * len(reply))
 
@@ -157,13 +162,12 @@ def train_stage(
         for optimizer, rates in zip(optimizers, peaks, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * scale
-        loss = _loss(model, *next(batches))
-        loss.backward()
+        loss = _backward(model, next(batches), stage.parts)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()
         model.zero_grad(set_to_none=True)
-        progress(name, step + 1, stage.steps, loss.item())
+        progress(name, step + 1, stage.steps, loss)
     model.eval()
 
 
@@ -177,20 +181,36 @@ def _optimizers(model: Qwen2ForCausalLM, stage: StageRecipe) -> list[torch.optim
     ]
 
 
-def _batches(data: list[Row], size: int, order: random.Random) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Ids and labels, ``[size, longest]`` each, padded on the right, where causal attention never looks."""
+def _batches(data: list[Row], size: int, order: random.Random) -> Iterator[list[Row]]:
     while True:
         order.shuffle(data)
         for start in range(0, len(data) - size + 1, size):
-            rows = data[start : start + size]
-            width = max(len(row.tokens) for row in rows)
-            ids = torch.zeros(size, width, dtype=torch.long)
-            labels = torch.full((size, width), _IGNORED)
-            for index, row in enumerate(rows):
-                tokens = torch.tensor(row.tokens)
-                ids[index, : len(tokens)] = tokens
-                labels[index, : len(tokens)] = torch.where(torch.tensor(row.learnt), tokens, _IGNORED)
-            yield ids, labels
+            yield data[start : start + size]
+
+
+def _backward(model: Qwen2ForCausalLM, rows: list[Row], parts: int) -> float:
+    """Add the gradient of the rows' mean loss, part by part; returns that loss."""
+    if parts > 1:
+        rows = sorted(rows, key=lambda row: len(row.tokens))
+    size, learnt, total = -(-len(rows) // parts), sum(sum(row.learnt) for row in rows), 0.0
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        loss = _loss(model, *_tensors(part)) * (sum(sum(row.learnt) for row in part) / learnt)
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def _tensors(rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and labels, ``[rows, longest]`` each, padded on the right, where causal attention never looks."""
+    width = max(len(row.tokens) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    labels = torch.full((len(rows), width), _IGNORED)
+    for index, row in enumerate(rows):
+        tokens = torch.tensor(row.tokens)
+        ids[index, : len(tokens)] = tokens
+        labels[index, : len(tokens)] = torch.where(torch.tensor(row.learnt), tokens, _IGNORED)
+    return ids, labels
 
 
 def _loss(model: Qwen2ForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

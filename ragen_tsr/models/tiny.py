@@ -30,7 +30,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from ragen_tsr import cache
 from ragen_tsr.config import Command, compose
-from ragen_tsr.models import demonstrations, optimizer, sft, tokenizer
+from ragen_tsr.models import copying, demonstrations, optimizer, sft, tokenizer
 from ragen_tsr.models.demonstrations import demonstration_config
 from ragen_tsr.models.measure import Score, measure
 from ragen_tsr.models.recipe import CODE_VERSION, Recipe
@@ -42,7 +42,7 @@ FAMILY = "qwen-tsr-tiny"
 """Beginning of the folder's name; upstream RAGEN looks for a family name ("qwen") in a model's path."""
 THREADS = 1
 """Threads of building and measuring: matrices this small gain little from more, and bytes do not depend on cores."""
-_BUILD_CODE = tuple(module.__name__ for module in (base, demonstrations, optimizer, sft, tokenizer))
+_BUILD_CODE = tuple(module.__name__ for module in (base, copying, demonstrations, optimizer, sft, tokenizer))
 _MEASURED = {"training": 1.0, "validation": 0.5}
 """Temperatures at which the policy is measured: those of training and of validation rollouts."""
 MEASURED_EPISODES = 256

@@ -65,7 +65,7 @@ def small(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         tokenizer=replace(recipe.tokenizer, episodes=16, positions=64),
-        model=replace(recipe.model, hidden_size=16, intermediate_size=32, layers=1, heads=2),
+        model=replace(recipe.model, hidden_size=16, intermediate_size=32, layers=2, heads=2),
         segments=replace(recipe.segments, samples=64, batch=16, steps=6),
         chats=replace(recipe.chats, samples=16, batch=8, steps=3),
     )

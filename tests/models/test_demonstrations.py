@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import islice
 
+import numpy as np
 import pytest
 from omegaconf import OmegaConf
+from verl import DataProto
 
 from ragen_tsr import backend
-from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, play_chats, prompt_tails
+from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, frame, play_chats
 from ragen_tsr.models.sft import chat_rows, segment_rows
-
-
-def positions(each, count):
-    return list(islice(each.task.walk(each.config, each.play.first_seed, random.Random(0)), count))
 
 
 def player(each, config, share):
     return Demonstrator(each.task, each.play, config, share, random.Random(0))
+
+
+def positions(each, count):
+    walk = each.task.walk(each.config, each.play.first_seed, random.Random(0), player(each, each.config, 0.5).turn)
+    return list(islice(walk, count))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -27,7 +31,7 @@ def test_demonstrated_turns_are_parsed_and_legal(each, share):
     manager = backend.ContextManager(plays, each.tokenizer)
     demonstrator = player(each, plays, share)
     for position in positions(each, 50):
-        _, actions = manager._parse_response("<think>" + demonstrator.turn(position, 10))
+        _, actions = manager._parse_response("<think>" + demonstrator.turn(position, 10).reply)
         assert 1 <= len(actions) <= each.play.max_actions
         assert each.task.legal(position, actions) == actions
 
@@ -43,8 +47,8 @@ def test_the_solver_says_so_and_never_exceeds_what_is_left(each):
         demonstrator = player(each, plays, share)
         for position in positions(each, 20):
             turn = demonstrator.turn(position, 1)
-            assert turn.startswith(thought)
-            assert "||" not in turn
+            assert turn.reply.startswith(thought)
+            assert len(turn.actions) == 1
 
 
 def test_walks_meet_many_different_positions(each):
@@ -57,10 +61,29 @@ def test_a_segment_is_the_end_of_the_runtimes_prompt(each):
     environments = backend.EnvStateManager(plays, "train")
     manager = backend.ContextManager(plays, each.tokenizer)
     inputs = manager.get_lm_inputs(environments.reset(), prepare_for_update=False)
-    tails = prompt_tails(plays, each.tokenizer)
+    around = frame(plays, each.tokenizer)
     for entry, ids in zip(environments.envs, inputs.batch["input_ids"], strict=True):
-        segment = each.tokenizer("\n" + each.task.position(entry["env"]).text + tails[max(tails)])["input_ids"]
+        prompt = around.prompt(each.task.position(entry["env"]), max(around.tails))
+        segment = each.tokenizer(prompt)["input_ids"]
         assert ids.tolist()[-len(segment) :] == segment
+
+
+def test_a_segment_may_begin_with_the_response_before(each):
+    """The second turn's prompt ends with the first response, what follows it, and the position."""
+    plays = demonstration_config(each.config, each.play, groups=1)
+    environments = backend.EnvStateManager(plays, "train")
+    manager = backend.ContextManager(plays, each.tokenizer)
+    live, around = environments.reset(), frame(plays, each.tokenizer)
+    env = environments.envs[0]["env"]
+    turn = player(each, plays, 1.0).turn(each.task.position(env), 1)
+    answer = {"response_texts": np.array([turn.reply], object), "env_ids": np.array([0])}
+    live = environments.step(manager.get_env_inputs(DataProto(non_tensor_batch=answer)))
+    ids = manager.get_lm_inputs(live, prepare_for_update=False).batch["input_ids"][0].tolist()
+    position = replace(each.task.position(env), last_reply=turn.reply)
+    before, after = live[0]["history"]
+    prompt = around.prompt(position, after["actions_left"]).replace("Reward: 0.0", f"Reward: {before['reward']}")
+    segment = each.tokenizer(prompt)["input_ids"]
+    assert ids[-len(segment) :] == segment
 
 
 def test_chats_are_what_the_policy_would_have_seen(each):

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from ragen_tsr.models.tasks.base import Task
 from ragen_tsr.models.tasks.frozen_lake import FrozenLakeTask
 from ragen_tsr.models.tasks.sokoban import SokobanTask
+from ragen_tsr.models.tasks.webshop import WebShopTask
 
 REGISTERED_TASKS: dict[str, Task[Any]] = {}
 
@@ -42,7 +43,7 @@ def task_of(config: DictConfig) -> Task[Any]:
     return REGISTERED_TASKS[types[0]]
 
 
-for _task in (SokobanTask(), FrozenLakeTask()):
+for _task in (SokobanTask(), FrozenLakeTask(), WebShopTask()):
     register_task(_task)
 
 __all__ = ["REGISTERED_TASKS", "Task", "register_task", "task_of"]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -26,8 +27,25 @@ class Position(Protocol):
     def text(self) -> str:
         """What a prompt shows of it."""
 
+    @property
+    def last_reply(self) -> str:
+        """The response that led here, as far as a player has to know it; empty where the text says enough."""
+
 
 P = TypeVar("P", bound=Position)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A demonstrated turn."""
+
+    actions: Sequence[str]
+    reply: str
+    """The response, without the tag that the prompt already opened."""
+
+
+Play = Callable[[P, int], Turn]
+"""``play(position, actions left)``."""
 
 
 class Task(ABC, Generic[P]):
@@ -47,16 +65,23 @@ class Task(ABC, Generic[P]):
         """Where `env` stands."""
 
     @abstractmethod
-    def solve(self, position: P, length: int) -> list[str]:
-        """Names of the next actions that a solver would take, `length` at most; empty where it has none."""
+    def solve(self, position: P, length: int, rng: random.Random) -> list[str]:
+        """The next actions that a solver would take, `length` at most; empty where it has none."""
+
+    def remark(self, position: P) -> str:
+        """What the solver's thought says behind its word; nothing, unless a task has something to add."""
+        return ""
 
     @abstractmethod
     def wander(self, position: P, length: int, rng: random.Random) -> list[str]:
-        """Names of `length` random legal actions."""
+        """`length` random legal actions."""
 
     @abstractmethod
-    def walk(self, config: DictConfig, seed: int, rng: random.Random) -> Iterator[P]:
-        """Many positions that a turn may start from, of one episode after another from `seed` on; endless."""
+    def walk(self, config: DictConfig, seed: int, rng: random.Random, play: Play[P]) -> Iterator[P]:
+        """Many positions that a turn may start from, of one episode after another from `seed` on; endless.
+
+        `play` draws a demonstrated turn, for tasks whose positions such turns lead to.
+        """
 
     @abstractmethod
     def legal(self, position: P, actions: Sequence[str]) -> list[str]:

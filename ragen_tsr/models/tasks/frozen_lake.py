@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from ragen_tsr.models.recipe import PlayRecipe, Recipe, StageRecipe
 from ragen_tsr.models.tasks import lake
-from ragen_tsr.models.tasks.base import Task, make_env, named
+from ragen_tsr.models.tasks.base import Play, Task, make_env, named
 from ragen_tsr.models.tasks.lake import Lake
 from ragen_tsr.models.tokenizer import GRID_CUTS
 
@@ -32,6 +32,7 @@ class LakePosition:
     text: str
     actions: Mapping[int, str]
     """Names of the actions 0 to 3 of the lake's table."""
+    last_reply: str = ""
 
 
 class FrozenLakeTask(Task[LakePosition]):
@@ -55,7 +56,7 @@ class FrozenLakeTask(Task[LakePosition]):
         names = {settings.action_map[number]: name for number, name in settings.action_lookup.items()}
         return LakePosition(table, int(row) * len(rows[0]) + int(column), env.render(), names)
 
-    def solve(self, position: LakePosition, length: int) -> list[str]:
+    def solve(self, position: LakePosition, length: int, rng: random.Random) -> list[str]:
         """The actions that promise most."""
         return [position.actions[action] for action in position.lake.plan(position.cell, length)]
 
@@ -63,7 +64,9 @@ class FrozenLakeTask(Task[LakePosition]):
         """Uniform moves."""
         return [rng.choice(list(position.actions.values())) for _ in range(length)]
 
-    def walk(self, config: DictConfig, seed: int, rng: random.Random) -> Iterator[LakePosition]:
+    def walk(
+        self, config: DictConfig, seed: int, rng: random.Random, play: Play[LakePosition]
+    ) -> Iterator[LakePosition]:
         """Cells of one map after another that a random walk comes by, each once."""
         env = make_env(config, self.recipe.play.tag)
         while True:

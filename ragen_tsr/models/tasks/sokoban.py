@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from ragen_tsr.models.recipe import PlayRecipe, Recipe, StageRecipe
 from ragen_tsr.models.tasks import one_box
-from ragen_tsr.models.tasks.base import Task, make_env, named
+from ragen_tsr.models.tasks.base import Play, Task, make_env, named
 from ragen_tsr.models.tasks.one_box import OneBoxRoom, State
 from ragen_tsr.models.tokenizer import GRID_CUTS
 
@@ -36,6 +36,7 @@ class SokobanPosition:
     text: str
     names: Mapping[int, str]
     """Of the actions, by their numbers."""
+    last_reply: str = ""
 
 
 class SokobanTask(Task[SokobanPosition]):
@@ -58,7 +59,7 @@ class SokobanTask(Task[SokobanPosition]):
         room = _room(tuple(map(tuple, fixed.tolist())))
         return SokobanPosition(room, (player, (box[0], box[1])), env.render(), env.config.action_lookup)
 
-    def solve(self, position: SokobanPosition, length: int) -> list[str]:
+    def solve(self, position: SokobanPosition, length: int, rng: random.Random) -> list[str]:
         """The next actions of a shortest path; none where the room cannot be solved any more."""
         room, state = position.room, position.state
         actions: list[str] = []
@@ -71,7 +72,9 @@ class SokobanTask(Task[SokobanPosition]):
         """Uniform moves."""
         return [rng.choice(list(position.names.values())) for _ in range(length)]
 
-    def walk(self, config: DictConfig, seed: int, rng: random.Random) -> Iterator[SokobanPosition]:
+    def walk(
+        self, config: DictConfig, seed: int, rng: random.Random, play: Play[SokobanPosition]
+    ) -> Iterator[SokobanPosition]:
         """Unsolved, solvable states of one room after another, met on random walks from its start."""
         env = make_env(config, self.recipe.play.tag)
         while True:

@@ -53,7 +53,7 @@ def play(share: float, episodes: int = 300) -> float:
         env.reset(seed=seed)
         for _ in range(5):
             position = TASK.position(env)
-            actions = TASK.solve(position, 2) if rng.random() < share else TASK.wander(position, 2, rng)
+            actions = TASK.solve(position, 2, rng) if rng.random() < share else TASK.wander(position, 2, rng)
             over = False
             for action in actions:
                 _, reward, over, _ = env.step(NUMBERS[action])

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 
+from ragen_tsr.models.tasks.base import Turn
 from ragen_tsr.models.tasks.sokoban import SokobanTask
 from ragen_tsr.models.tiny import default_config
 
@@ -16,7 +17,9 @@ NUMBERS = {"Up": 1, "Down": 2, "Left": 3, "Right": 4}
 
 @pytest.fixture(scope="module")
 def met():
-    return list(islice(TASK.walk(default_config("sokoban"), 0, random.Random(0)), 100))
+    return list(
+        islice(TASK.walk(default_config("sokoban"), 0, random.Random(0), lambda position, left: Turn([], "")), 100)
+    )
 
 
 def test_walks_meet_unsolved_solvable_states(met):
@@ -25,7 +28,7 @@ def test_walks_meet_unsolved_solvable_states(met):
 
 def test_the_solvers_actions_are_optimal(met):
     for position in met:
-        actions = TASK.solve(position, 3)
+        actions = TASK.solve(position, 3, random.Random(0))
         assert 1 <= len(actions) <= 3
         state = position.state
         for action in actions:
