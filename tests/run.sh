@@ -4,10 +4,18 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../config/environment.sh"
 ensure_environment dev
 cd "$ROOT"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
+if [ $# -eq 0 ]; then
+    # Once a machine: the tasks' policies, beside the first checks. A test that needs one waits for it, or builds it if this failed.
+    for task in sokoban frozen_lake webshop; do
+        nice "$PYTHON" -m ragen_tsr.models.tiny "$task" >/dev/null 2>&1 &
+    done
+    trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+fi
 say "ruff"
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check --quiet .
 say "mypy"
 "$PYTHON" -m mypy
 say "pytest"
-OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" exec "$PYTHON" -m pytest "$@"
+"$PYTHON" -m pytest "$@"
