@@ -45,8 +45,8 @@ SMOLLM = [
     "gguf>=0.10",
 ]
 
-# WebShop runs without these. spaCy tags the nouns of titles (webshop.noun_model), pyserini searches with Lucene and needs
-# Java (webshop.search_backend=pyserini).
+# WebShop runs without these. spaCy tags the nouns of titles (webshop.noun_model), pyserini searches with Lucene and
+# needs Java (webshop.search_backend=pyserini).
 WEBSHOP = [
     "spacy>=3.7",
     "pyserini>=0.22",

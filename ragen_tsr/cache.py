@@ -27,7 +27,8 @@ def build_once(target: Path, build: Callable[[Path], None], force: bool = False)
     """Return `target`, calling `build` to fill it if it is missing.
 
     `build` fills a new folder beside `target`, which is then renamed: `target` is complete or absent, also
-    after a kill. Where `build` raises, the new folder is removed. Whoever comes while another process builds waits for that process and uses its result.
+    after a kill. Where `build` raises, the new folder is removed. Whoever comes while another process builds
+    waits for that process and uses its result.
 
     Args:
         force: build even if `target` exists, and replace it.

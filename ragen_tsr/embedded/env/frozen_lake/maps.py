@@ -5,8 +5,8 @@ because that is what makes equal seeds give equal maps: a number a tile decides 
 goal are drawn, and everything again until they differ and a way leads from one to the other.
 
 The generator is seeded as the one of the slips is, so that the numbers which placed the tiles of the first map drawn
-come again as slips: a hole in cell k, counted from 0 in reading order, means that step k (from 1 on) draws a number of at
-least ``p`` and, with the default 0.9, slips to the second side. That is upstream's behaviour, and under
+come again as slips: a hole in cell k, counted from 0 in reading order, means that step k (from 1 on) draws a number of
+at least ``p`` and, with the default 0.9, slips to the second side. That is upstream's behaviour, and under
 ``env_noise=upstream`` the policy meets it; fresh noise knows nothing of the map.
 """
 
