@@ -25,6 +25,10 @@ from ragen_tsr.models.tasks.base import Task, Turn
 _MARK = "<<position>>"
 
 
+UNLIMITED = 1_000_000
+"""Tokens. A tokenizer that has learnt nothing yet spells prompts in bytes: nothing may be cut off."""
+
+
 @dataclass(frozen=True)
 class Chat:
     """An episode as the policy saw it: its last prompt, with all that was before, and its last response."""
@@ -87,8 +91,7 @@ def demonstration_config(config: DictConfig, play: PlayRecipe, groups: int) -> D
         },
         "agent_proxy": {"max_turn": play.max_turn},
         "seed": {"train": play.first_seed, "val": play.first_seed},
-        # A tokenizer that has learnt nothing yet spells prompts in bytes: nothing may be cut off.
-        "actor_rollout_ref": {"rollout": {"max_model_len": 1_000_000}},
+        "actor_rollout_ref": {"rollout": {"max_model_len": UNLIMITED}},
     }
     merged = OmegaConf.merge(config, changes)
     assert isinstance(merged, DictConfig)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from ragen_tsr.models.copying import teach_copying
-from ragen_tsr.models.demonstrations import Demonstrator, demonstration_config, frame, play_chats
+from ragen_tsr.models.demonstrations import UNLIMITED, Demonstrator, demonstration_config, frame, play_chats
 from ragen_tsr.models.optimizer import Muon
 from ragen_tsr.models.recipe import ModelRecipe, Recipe, StageRecipe
 from ragen_tsr.models.tasks.base import Task
@@ -69,7 +69,7 @@ def train_tokenizer(config: DictConfig, task: Task[Any], recipe: Recipe) -> PreT
 
 def conversations(config: DictConfig, task: Task[Any], recipe: Recipe, episodes: int) -> list[str]:
     """Texts of whole demonstrated conversations, rendered without a trained tokenizer."""
-    spelling = build_tokenizer([], 0, 1, recipe.tokenizer.model_max_length, task.cuts)
+    spelling = build_tokenizer([], 0, 1, UNLIMITED, task.cuts)
     plays = demonstration_config(config, recipe.play, episodes)
     player = Demonstrator(task, recipe.play, plays, 0.5, random.Random(recipe.seed))
     return [spelling.decode((*chat.prompt, *chat.response)) for chat in play_chats(plays, spelling, task, player, 1)]
