@@ -87,7 +87,7 @@ def test_a_build_is_deterministic_and_loads(cache, config, small_recipe):
     assert all(0 <= score.valid <= 1 and score.episodes == 8 for score in scores.values())
 
 
-GOOD_ENOUGH = {"sokoban": (0.95, 1.5, 0.6), "frozen_lake": (0.95, 1.25, 0.5), "webshop": (0.9, 3.0, 0.5)}
+GOOD_ENOUGH = {"sokoban": (0.95, 1.5, 0.6), "frozen_lake": (0.95, 1.25, 0.5), "webshop": (0.65, 3.0, 0.5)}
 """Share of valid turns, success as a multiple of random turns', and the success that leaves room for more."""
 
 
