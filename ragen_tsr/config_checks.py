@@ -20,6 +20,8 @@ from ragen_tsr.embedded.llm_agent.context_settings import ContextSettings
 from ragen_tsr.embedded.llm_agent.wording import load_wording
 from ragen_tsr.embedded.trainer.config_check import validate as validate_training
 from ragen_tsr.llm_agent.noise import NOISE_RULES, check_fresh_noise
+from ragen_tsr.models import TINY
+from ragen_tsr.models.tasks import task_of
 
 LOSS_AGGREGATIONS = ("token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 LOGGERS = (
@@ -49,7 +51,7 @@ def check(config: DictConfig) -> None:
         raise ConfigError("\n".join(f"{key}: must be given" for key in missing))
     _raise_if_any(
         fault
-        for rule in (_choices, _numbers, _seeds, _lengths, _tags, _search, _prompts, _training)
+        for rule in (_choices, _numbers, _seeds, _lengths, _tags, _policy, _search, _prompts, _training)
         for fault in _faults(rule, config)
     )
 
@@ -187,6 +189,13 @@ def _tags(config: DictConfig) -> Iterator[str]:
 def _used_tags(config: DictConfig) -> list[str]:
     used = [*config.es_manager.train.env_configs.tags, *config.es_manager.val.env_configs.tags]
     return [tag for tag in dict.fromkeys(used) if tag in config.custom_envs]
+
+
+def _policy(config: DictConfig) -> Iterator[str]:
+    known = all(tag in config.custom_envs for tag in config.es_manager.train.env_configs.tags)
+    if config.model_path == TINY and known:
+        task_of(config)  # raises where there is none
+    yield from ()
 
 
 def _search(config: DictConfig) -> Iterator[str]:

@@ -21,7 +21,7 @@ EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "windy_field.py"
 
 
 def composed(*overrides: str, method: str = "beam"):
-    return compose(parse([str(EXAMPLE), method, "scale=cpu", *overrides]))
+    return compose(parse([str(EXAMPLE), method, "scale=cpu", "model=some/folder", *overrides]))
 
 
 def example():
@@ -46,6 +46,11 @@ def test_the_example_can_run_with_every_method():
     assert composed("custom_envs.WindyField.env_config.size=3").custom_envs.WindyField.env_config.size == 3
     with pytest.raises(ConfigError, match="size=1: must be at least 2"):
         check(composed("custom_envs.WindyField.env_config.size=1"))
+
+
+def test_a_task_without_a_tiny_policy_asks_for_another_model():
+    with pytest.raises(ConfigError, match=r"model=tiny.*WindyField.*Choose model=FOLDER"):
+        check(compose(parse([str(EXAMPLE), "beam", "scale=cpu"])))
 
 
 def test_fresh_noise_reaches_the_example():
