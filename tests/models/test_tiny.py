@@ -87,8 +87,12 @@ def test_a_build_is_deterministic_and_loads(cache, config, small_recipe):
     assert all(0 <= score.valid <= 1 and score.episodes == 8 for score in scores.values())
 
 
-GOOD_ENOUGH = {"sokoban": (0.95, 1.5, 0.6), "frozen_lake": (0.95, 1.25, 0.5), "webshop": (0.65, 3.0, 0.5)}
-"""Share of valid turns, success as a multiple of random turns', and the success that leaves room for more."""
+GOOD_ENOUGH = {
+    "sokoban": (256, 0.95, 1.5, 0.6),
+    "frozen_lake": (256, 0.95, 1.25, 0.5),
+    "webshop": (96, 0.65, 3.0, 0.5),  # of few episodes, since they are long
+}
+"""Episodes; share of valid turns, success as a multiple of random turns', the success that leaves room for more."""
 
 
 @pytest.mark.slow
@@ -97,10 +101,10 @@ def test_the_policy_is_good_enough_and_leaves_room_for_learning(env, tiny_polici
     """Built on first use (minutes), from then on taken from the user's cache."""
     folder, config = tiny_policies(env), default_config(env)
     assert parameters(folder) <= 3_000_000
-    valid, better, most = GOOD_ENOUGH[env]
-    for score in check(folder, config, task_of(config).recipe).values():
+    episodes, valid, better, most = GOOD_ENOUGH[env]
+    for score in check(folder, config, task_of(config).recipe, episodes).values():
         assert score.valid >= valid
-        assert score.success < most
+        assert 0 < score.success < most
         assert score.success >= better * score.random_success
 
 
