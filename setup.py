@@ -19,6 +19,7 @@ CPU_RUN = [
     "ray[default]>=2.50",
     "numpy>=1.26,<2",
     "pyarrow>=19",
+    "scipy>=1.15",
     "hydra-core>=1.3.2",
     "omegaconf>=2.3",
     "tensorboard>=2.20",
