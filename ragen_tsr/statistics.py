@@ -76,7 +76,7 @@ def bootstrap(values: np.ndarray, crossed: bool = False) -> Interval:
     elif crossed:
         first, second = (rng.multinomial(size, np.full(size, 1 / size), RESAMPLES) / size for size in clusters.shape)
         means = ((first @ clusters) * second).sum(axis=1)  # (RESAMPLES,)
-        low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        low, high = np.quantile(means, (1 - CONFIDENCE) / 2), np.quantile(means, (1 + CONFIDENCE) / 2)
     else:
         bounds = stats.bootstrap(
             (clusters,),
