@@ -9,12 +9,12 @@ committed trajectories' turns gave when they were played again.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ragen_tsr.llm_agent.reroll import Rerolled
 from ragen_tsr.search import Ledger, Node, distinct_trajectories, path
+from ragen_tsr.search.sampled import running_sums
 
 PREFIX = "search/"
 
@@ -33,13 +33,13 @@ def search_metrics(
     committed_turns = [node for leaf in leaves for node in path(leaf)[1:]]
     sampled_turns = [node for group in sampled for node in group]
     committed_return = _mean(leaf.return_ for leaf in leaves)
-    sampled_return = _mean(_survival_sum(group, lambda node: node.reward) for group in sampled)
+    sampled_return = _mean(_at_random(group, lambda node: node.reward) for group in sampled)
     metrics = {
         "return/committed": committed_return,
         "return/sampled": sampled_return,
         "return/gap": committed_return - sampled_return,
         "success/committed": _mean(leaf.success for leaf in leaves),
-        "success/sampled": _mean(_survival_sum(group, lambda node: node.success) for group in sampled),
+        "success/sampled": _mean(_at_random(group, lambda node: node.success) for group in sampled),
         "valid_rate/committed": _mean(_is_valid(node) for node in committed_turns),
         "valid_rate/sampled": _mean(_is_valid(node) for node in sampled_turns),
         "actions_per_turn/committed": _mean(_actions(node) for node in committed_turns),
@@ -68,19 +68,9 @@ def reroll_metrics(rerolled: Sequence[Sequence[Rerolled]] | None, seconds: float
     return {PREFIX + key: value for key, value in metrics.items()}
 
 
-def _survival_sum(nodes: Sequence[Node], value: Callable[[Node], float]) -> float:
-    """Sum over turns of the mean ``value`` of the turns sampled there, weighted by the share still going
-    on.
-    """
-    levels: dict[int, list[Node]] = defaultdict(list)
-    for node in nodes:
-        levels[node.depth].append(node)
-    total, alive = 0.0, 1.0
-    for depth in sorted(levels):
-        level = levels[depth]
-        total += alive * _mean(value(node) for node in level)
-        alive *= 1.0 - _mean(node.done for node in level)
-    return total
+def _at_random(nodes: Sequence[Node], value: Callable[[Node], float]) -> float:
+    """What an agent sees that takes one of the sampled turns at random; 0 where none was sampled."""
+    return next(reversed(running_sums((node.depth, node.done, float(value(node))) for node in nodes)), 0.0)
 
 
 def _is_valid(node: Node) -> bool:
