@@ -6,10 +6,13 @@ Metrics, checkpoints and recorded searches are written by the trainer; the summa
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -19,6 +22,7 @@ from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
 
 LOG_FILE = "run.log"
+LOCK_FILE = ".lock"
 
 
 class RunFolder:
@@ -48,9 +52,20 @@ class RunFolder:
                 break
             except FileExistsError:  # another run began in the same second
                 continue
+        return cls.make(path, config)
+
+    @classmethod
+    def make(cls, path: Path, config: DictConfig) -> RunFolder:
+        """The run folder at ``path``, made if it is missing, with this ``config.yaml`` in it.
+
+        The configuration is changed as :meth:`create` says.
+        """
+        path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
         folder.claim(config)
-        OmegaConf.save(config, folder.path / CONFIG_FILE)
+        partial = folder.path / (CONFIG_FILE + ".partial")
+        OmegaConf.save(config, partial)
+        os.replace(partial, folder.path / CONFIG_FILE)
         return folder
 
     @classmethod
@@ -84,6 +99,17 @@ class RunFolder:
         config.trainer.local_log_dir = str(self.path)
         if config.trainer.experiment_name is None:
             config.trainer.experiment_name = self.path.name
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Keep other processes from training here, until the end of this one or of a ``with`` block.
+
+        Raises:
+            ConfigError: Another process trains here.
+        """
+        try:
+            return FileLock(self.path / LOCK_FILE).acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(f"{self.path}: another process is training there; wait for its end") from error
 
     @property
     def log(self) -> Path:

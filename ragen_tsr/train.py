@@ -33,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(file=sys.stdout, highlight=False)
     try:
         folder, config = open_run(arguments)
+        lock = folder.lock()
     except ConfigError as error:
         Console(stderr=True, highlight=False).print(str(error), style="red", markup=False, soft_wrap=True)
         return REFUSED
-    return run(folder, config, console, arguments)
+    with lock:
+        return run(folder, config, console, arguments)
 
 
 def open_run(arguments: Sequence[str]) -> tuple[RunFolder, DictConfig]:
