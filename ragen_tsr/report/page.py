@@ -1,136 +1,45 @@
 """Writes ``report.html``: one file, no network, from what the run folder has so far.
 
-Decides which panels there are and what the head says. Names of metrics are left to :mod:`.metrics`, drawing
-to :mod:`.charts`, looks to ``template.html``.
+Decides in which sections it falls and what the head says. Which curves there are is left to :mod:`.panels`, which
+figures are read to :mod:`.tables`, which episodes are shown to :mod:`.trajectories`, looks to ``template.html``.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
+from omegaconf import DictConfig, OmegaConf
 
+from ragen_tsr.files import write_whole
 from ragen_tsr.report import metrics as figures
-from ragen_tsr.report.charts import Chart, Curve, svg
+from ragen_tsr.report import panels, tables, trajectories
+from ragen_tsr.report.boards import BOARD_STYLE, Look, board_svg, look_of
+from ragen_tsr.report.charts import Chart, svg
 from ragen_tsr.report.summary import METRICS_FILE, SUMMARY_FILE, summarise
 
 REPORT_FILE = "report.html"
 CONFIG_FILE = "config.yaml"
 
 
-AGAIN = " Again: the committed actions, played with fresh noise."
-"""Where there is noise."""
+@dataclass(frozen=True)
+class Section:
+    """A heading of the page and what stands below it."""
 
+    title: str
+    charts: Sequence[Chart] = ()
+    tables: Sequence[tables.Table | None] = ()
 
-def charts(steps: Sequence[figures.Metrics]) -> list[Chart]:
-    """The panels that the steps have figures for."""
-
-    def curve(label: str, quantity: figures.Quantity, **looks: bool) -> Curve:
-        return Curve(label, quantity.series(steps), **looks)
-
-    noisy = _differ(figures.REROLLED_RETURN.series(steps), figures.COMMITTED_RETURN.series(steps))
-    again = AGAIN if noisy else ""
-    played_again = [
-        [curve("again", quantity, dashed=True)] if noisy else []
-        for quantity in (figures.REROLLED_SUCCESS, figures.REROLLED_RETURN)
-    ]
-    panels = [
-        Chart(
-            "Success",
-            "Share of episodes solved. Training episodes are the committed ones; sampled is what taking one of "
-            f"the sampled turns at random would give; validation is plain sampling, on starts of its own.{again}",
-            [
-                curve("training", figures.TRAIN_SUCCESS),
-                curve("sampled", figures.SAMPLED_SUCCESS, dashed=True),
-                *played_again[0],
-                curve("validation", figures.VAL_SUCCESS, markers_only_between=True),
-            ],
-            limits=(0, 1.02),
-        ),
-        Chart(
-            "Return",
-            f"Sum of the environment's rewards in an episode; the score includes format penalties.{again}",
-            [
-                curve("committed", figures.COMMITTED_RETURN),
-                curve("sampled", figures.SAMPLED_RETURN, dashed=True),
-                *played_again[1],
-                curve("score after filter", figures.SCORE),
-                curve("validation score", figures.VAL_REWARD, markers_only_between=True),
-            ],
-        ),
-        Chart(
-            "Entropy",
-            "Of the policy's next token, in nats.",
-            [curve("at the update", figures.ENTROPY), curve("in the rollout", figures.ROLLOUT_ENTROPY)],
-        ),
-        Chart(
-            "Gradient norm",
-            "Before clipping; logarithmic.",
-            [curve("actor", figures.ACTOR_GRADIENT), curve("critic", figures.CRITIC_GRADIENT)],
-            log=True,
-        ),
-        Chart(
-            "Response length",
-            "Generated tokens of an episode.",
-            [
-                curve("training", figures.RESPONSE_LENGTH),
-                curve("validation", figures.VAL_RESPONSE_LENGTH, markers_only_between=True),
-            ],
-        ),
-        Chart(
-            "Turns and actions",
-            "Per committed training episode.",
-            [
-                curve("turns", figures.TURNS),
-                curve("actions", figures.ACTIONS),
-                curve("actions, validation", figures.VAL_ACTIONS, markers_only_between=True),
-            ],
-        ),
-        Chart(
-            "Valid turns",
-            "Share of turns without a format penalty.",
-            [
-                curve("committed", figures.VALID_COMMITTED),
-                curve("sampled", figures.VALID_SAMPLED, dashed=True),
-            ],
-            limits=(0, 1.02),
-        ),
-        Chart(
-            "Search: tokens",
-            "Per step, padding not counted.",
-            [curve("prompt", figures.PROMPT_TOKENS), curve("generated", figures.GENERATED_TOKENS)],
-            stacked=True,
-        ),
-        Chart(
-            "Search: nodes",
-            "Turns sampled per step, by what became of them.",
-            [
-                Curve("on a committed path", _remaining(steps)),
-                curve("pruned", figures.PRUNED),
-                curve("merged", figures.MERGED),
-            ],
-            stacked=True,
-        ),
-        Chart(
-            "Search: seconds",
-            "Per step.",
-            [curve(phase, quantity) for phase, quantity in figures.SEARCH_SECONDS.items()],
-            stacked=True,
-        ),
-        Chart(
-            "Seconds by phase",
-            "Per step.",
-            [curve(phase, quantity) for phase, quantity in figures.PHASE_SECONDS.items()],
-            stacked=True,
-        ),
-    ]
-    return [panel for panel in panels if panel.drawn]
+    def shown(self) -> dict[str, Any] | None:
+        """What the template wants; None if there is nothing."""
+        drawn = [(chart.title, chart.note, Markup(svg(chart))) for chart in self.charts]
+        read = [table for table in self.tables if table is not None]
+        return {"title": self.title, "charts": drawn, "tables": read} if drawn or read else None
 
 
 def write_report(folder: Path) -> Path:
@@ -141,23 +50,79 @@ def write_report(folder: Path) -> Path:
     """
     steps = figures.load(folder / METRICS_FILE)
     about = _about(folder)
+    summary = summarise(steps, about)
+    written = folder / CONFIG_FILE
+    config = OmegaConf.load(written) if written.exists() else None
+    assert config is None or isinstance(config, DictConfig)
+    sections = [
+        Section("Learning", panels.charts(steps)),
+        Section("Filter", panels.filter_charts(steps), [tables.filter_table(steps)]),
+        Section(
+            "Search",
+            panels.search_charts(steps),
+            [tables.ledger_table(steps, _episodes(config)), tables.choice_table(steps)],
+        ),
+    ]
     page = _template().render(
         title=about["run"],
         about=about,
-        tiles=_tiles(summarise(steps, about)),
-        charts=[(chart.title, chart.note, Markup(svg(chart))) for chart in charts(steps)],
-        config=(folder / CONFIG_FILE).read_text(encoding="utf-8") if (folder / CONFIG_FILE).exists() else "",
+        tiles=_tiles(summary),
+        run=_run(summary, steps),
+        sections=[shown for section in sections if (shown := section.shown()) is not None],
+        episodes=_shown_episodes(folder),
+        draw=_artist(config),
+        board_style=Markup(BOARD_STYLE),
+        config=written.read_text(encoding="utf-8") if config is not None else "",
     )
-    partial = folder / (REPORT_FILE + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, folder / REPORT_FILE)
-    return folder / REPORT_FILE
+    return write_whole(folder / REPORT_FILE, page)
 
 
-def _differ(one: list[tuple[int, float]], other: list[tuple[int, float]]) -> bool:
-    """Whether two series have different values at a step that both have."""
-    values = dict(other)
-    return any(not math.isclose(value, values[step], abs_tol=1e-9) for step, value in one if step in values)
+def _shown_episodes(folder: Path) -> list[tuple[str, str, list[trajectories.Trajectory]]]:
+    """Heading, remark and episodes of each strip of episodes that there is something for."""
+    kinds = [
+        ("validation", "Plain sampling, latest validation.", trajectories.validated(folder)),
+        ("training", "Committed by the search, latest recorded steps.", trajectories.committed(folder)),
+    ]
+    shown = []
+    for kind, remark, found in kinds:
+        best, worst = trajectories.best_and_worst(found)
+        shown += [(f"Best of {kind}", remark, best), (f"Worst of {kind}", remark, worst)]
+    return [strip for strip in shown if strip[2]]
+
+
+def _episodes(config: DictConfig | None) -> int | None:
+    """Committed episodes of a training step."""
+    manager = OmegaConf.select(config, "es_manager.train") if config is not None else None
+    return manager.env_groups * manager.group_size if manager is not None else None
+
+
+def _artist(config: DictConfig | None) -> Callable[[str, str], Markup]:
+    """What draws a state of an environment tag, as the run's configuration describes the tag."""
+    known = config.get("custom_envs", {}) if config is not None else {}
+    looks: dict[str, Look] = {}
+
+    def draw(state: str, tag: str) -> Markup:
+        if tag not in looks:
+            looks[tag] = look_of(known[tag]) if tag in known else Look(tag)
+        return Markup(board_svg(state, looks[tag]))
+
+    return draw
+
+
+def _run(summary: dict[str, Any], steps: Sequence[figures.Metrics]) -> dict[str, str]:
+    """What is worth knowing of the run beside its facts: how it ended, how long it took, how it was validated."""
+    seconds = [value for _, value in figures.STEP_SECONDS.series(steps)]
+    rates = [rate for rate in map(figures.tokens_per_second, steps) if rate is not None]
+    updates = ", ".join(f"{role} {count}" for role, count in summary["updates_with_gradient"].items() if count)
+    rows = {
+        "error": summary.get("error"),
+        "wall time": _duration(summary["wall_seconds"]) if "wall_seconds" in summary else None,
+        "a step": f"{sum(seconds) / len(seconds):.1f} s" if seconds else None,
+        "generation": f"{sum(rates) / len(rates):,.0f} tokens a second" if rates else None,
+        "validation": ", ".join(f"step {step}: {value:.1%}" for step, value in summary["validation_success"].items()),
+        "updates": f"{updates} (steps with a gradient)" if updates else None,
+    }
+    return {key: value for key, value in rows.items() if value}
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -165,14 +130,6 @@ def _about(folder: Path) -> dict[str, Any]:
     path = folder / SUMMARY_FILE
     written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return {"run": folder.name, "status": "", "command": "", "facts": {}} | written
-
-
-def _remaining(steps: Sequence[figures.Metrics]) -> list[tuple[int, float]]:
-    gone = {
-        step: sum(dict(quantity.series(steps)).get(step, 0.0) for quantity in (figures.MERGED, figures.PRUNED))
-        for step, _ in figures.NODES.series(steps)
-    }
-    return [(step, max(0.0, value - gone[step])) for step, value in figures.NODES.series(steps)]
 
 
 def _tiles(summary: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ragen_tsr.files import write_whole
 from ragen_tsr.report import metrics as figures
 
 METRICS_FILE = "metrics.jsonl"
@@ -53,7 +53,5 @@ def write_summary(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
     """Write ``summary.json`` of a run folder, complete or not, and return what it holds."""
     path = folder / METRICS_FILE
     summary = summarise(figures.load(path) if path.exists() else [], about)
-    partial = folder / (SUMMARY_FILE + ".partial")
-    partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / SUMMARY_FILE)
+    write_whole(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     return summary

@@ -10,7 +10,7 @@ import pytest
 from ragen_tsr.report import metrics as figures
 from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.__main__ import main
-from ragen_tsr.report.page import charts
+from ragen_tsr.report.panels import charts, search_charts
 
 
 def step(number: int, **more: float) -> dict[str, float]:
@@ -79,7 +79,7 @@ def test_summary_counts_updates_and_adds_up_the_ledger(run):
 def test_report_is_one_file_that_asks_for_nothing(run):
     write_summary(run, {"run": "sokoban-beam", "status": "finished", "command": "bash train.sh", "facts": {"a": "b"}})
     page = write_report(run).read_text()
-    assert page.count("<svg") == len(charts(STEPS))
+    assert page.count("<svg") == len(charts(STEPS)) + len(search_charts(STEPS))
     assert not re.findall(r"""(?:src|href)=["'](?!#)""", page)
     assert "<script" not in page
     assert "sokoban-beam" in page
@@ -91,7 +91,8 @@ def test_report_is_one_file_that_asks_for_nothing(run):
 def test_panels_without_figures_are_left_out():
     assert [chart.title for chart in charts(STEPS[:1])] == ["Success"]
     titles = [chart.title for chart in charts(STEPS)]
-    assert {"Success", "Entropy", "Gradient norm", "Search: tokens", "Search: nodes"} <= set(titles)
+    assert {"Success", "Entropy", "Gradient norm"} <= set(titles)
+    assert {"Search: tokens", "Search: nodes"} <= {chart.title for chart in search_charts(STEPS)}
     assert "Return" not in titles
 
 
@@ -109,7 +110,7 @@ def test_what_was_played_again_is_shown_where_there_is_noise():
 
 
 def test_nodes_are_told_apart_by_their_fate():
-    panel = next(chart for chart in charts(STEPS) if chart.title == "Search: nodes")
+    panel = next(chart for chart in search_charts(STEPS) if chart.title == "Search: nodes")
     assert {curve.label: curve.points[0] for curve in panel.curves} == {
         "on a committed path": (1, 10.0),
         "pruned": (1, 25.0),
