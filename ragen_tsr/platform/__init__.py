@@ -8,7 +8,7 @@ that a config key can say. With an accelerator, :func:`prepare` does nothing.
 
 from __future__ import annotations
 
-from ragen_tsr.platform.device import describe, has_accelerator
+from ragen_tsr.platform.device import describe, device_name, has_accelerator
 from ragen_tsr.platform.patches import prepare
 from ragen_tsr.platform.ray_init import driver_environment, ray_init_kwargs
 from ragen_tsr.platform.seeding import SEED_VARIABLE, run_seed, seed_everything
@@ -16,6 +16,7 @@ from ragen_tsr.platform.seeding import SEED_VARIABLE, run_seed, seed_everything
 __all__ = [
     "SEED_VARIABLE",
     "describe",
+    "device_name",
     "driver_environment",
     "has_accelerator",
     "prepare",
