@@ -117,9 +117,9 @@ def _walked(record: Mapping[str, Any], leaf: int, step: int) -> Trajectory:
 
 def _finished(record: Mapping[str, Any], step: int) -> Trajectory:
     """A recorded episode; see :func:`ragen_tsr.llm_agent.episodes.episode_record`."""
-    after = [*(turn["state"] for turn in record["history"][1:]), record["final_state"]]
+    states = [*(turn["state"] for turn in record["history"]), record["final_state"]]
     turns = tuple(
         Turn(turn["response"], len(turn["actions"]), turn["reward"], turn["penalty"], None, state)
-        for turn, state in zip(record["history"], after, strict=True)
+        for turn, state in zip(record["history"], states[1:], strict=True)
     )
     return Trajectory(step, record["tag"], record["seed"], record["start"], turns, record["success"])
