@@ -24,6 +24,7 @@ CPU_RUN = [
     "omegaconf>=2.3",
     "tensorboard>=2.20",
     "rich>=13",
+    "openai>=1.60",
     "matplotlib>=3.9",
     "jinja2>=3.1",
     "psutil>=5.9",
