@@ -1,12 +1,14 @@
 """RAGEN's agent proxy with a search strategy between the policy and the environment.
 
-Overrides one method, ``rollout``; generation, prompts, parsing, stepping and the making of the training
-batch are the base class's and its managers'. ``search=none`` goes through the same code and hands the worker
-what the base class's ``rollout`` would.
+Overrides ``rollout``; generation, prompts, parsing, stepping and the making of the training batch are the base
+class's and its managers'. ``search=none`` goes through the same code and hands the worker what the base class's
+``rollout`` would. So does validation, which is plain sampling unless ``search.at_val=true``; its prompts also carry the
+keys of their sampling noise, so that the same episodes can be played again outside of the run.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,11 +16,14 @@ from omegaconf import OmegaConf
 from verl import DataProto
 
 from ragen_tsr import backend, scorers, search
+from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, places
+from ragen_tsr.llm_agent.episodes import Record, episode_records
 from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
 from ragen_tsr.llm_agent.noise import check_fresh_noise
 from ragen_tsr.llm_agent.search_metrics import PREFIX, reroll_metrics, search_metrics, search_record
 from ragen_tsr.llm_agent.search_rollout import Choice, SearchRollout
 from ragen_tsr.search import Node
+from ragen_tsr.search.build import NOT_FIELDS
 
 
 class SearchAgentProxy(backend.LLMAgentProxy):
@@ -43,25 +48,32 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         self.rerolls = settings["rerolls"]
         self.train_es_manager = SearchEnvStateManager(config, mode="train")
         self._train_search = _choices(config, settings, self.train_es_manager)
-        if self.search_at_val:
-            self.val_es_manager = SearchEnvStateManager(config, mode="val")
-            self._val_search = _choices(config, settings, self.val_es_manager)
+        val_config = config if self.search_at_val else without_search(config)
+        self.val_es_manager = SearchEnvStateManager(val_config, mode="val")
+        val_settings: Any = OmegaConf.to_container(val_config.search, resolve=True)
+        self._val_search = _choices(val_config, val_settings, self.val_es_manager)
+        self.next_validation = 0
+        """Number of the next validation rollout, which keys its sampling noise; the trainer sets it."""
+        self.on_validation: Callable[[list[Record]], None] | None = None
+        """Given the episodes of each validation rollout (see :mod:`ragen_tsr.llm_agent.episodes`)."""
         self.on_search: Callable[[list[dict[str, Any]]], None] | None = None
         """Given the recorded searches of each training rollout (``search.record_groups`` of its groups)."""
 
     def rollout(self, dataproto: DataProto, val: bool = False) -> DataProto:
         """Collect one batch of episodes: P groups x L slots, searched in training, plainly sampled in
-        validation.
+        validation, whose episodes :attr:`on_validation` is given.
 
         Args:
             dataproto: Only its ``meta_info`` is read; it travels with every generation batch.
             val: Use the validation environments; searched only with ``search.at_val=true``.
 
         Returns:
-            What the base class's ``rollout`` returns, with ``search/*`` among ``meta_info["metrics"]``.
+            What the base class's ``rollout`` returns, with ``search/*`` among ``meta_info["metrics"]`` where it was
+            searched.
         """
-        if val and not self.search_at_val:
-            return super().rollout(dataproto, val=True)
+        if val:
+            dataproto.meta_info[ROLLOUT_KEY] = self.next_validation
+            self.next_validation += 1
         es_manager = self.val_es_manager if val else self.train_es_manager
         ctx_manager = self.val_ctx_manager if val else self.train_ctx_manager
         es_manager.reset()
@@ -74,13 +86,17 @@ class SearchAgentProxy(backend.LLMAgentProxy):
             meta_info=dataproto.meta_info,
             horizon=self.config.agent_proxy.max_turn,
             count_tokens=lambda text: len(self.tokenizer.encode(text, add_special_tokens=False)),
-            rerolls=self.rerolls,
+            rerolls=0 if val and not self.search_at_val else self.rerolls,
         )
         chosen = run.run()
+        if val and self.on_validation is not None:
+            self.on_validation(episode_records(chosen, run.roots))
         rollouts = ctx_manager.formulate_rollouts(
             es_manager.get_rollout_states(),
             include_collapse_data=dataproto.meta_info.get("compute_collapse", True),
         )
+        if val and not self.search_at_val:
+            return rollouts
         metrics = search_metrics(chosen, run.nodes, run.ledger) | reroll_metrics(run.rerolled, run.reroll_seconds)
         rollouts.meta_info["metrics"].update(metrics)
         if run.log_prob_tokens:
@@ -88,6 +104,23 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         if self.on_search is not None and not val:
             self.on_search([_record(run, chosen, group) for group in range(len(chosen))[: self.recorded_groups]])
         return rollouts
+
+    def generate_sequences(self, lm_inputs: DataProto) -> DataProto:
+        """The base class's; rows of a validation rollout carry numbers that key their sampling noise."""
+        if ROLLOUT_KEY in lm_inputs.meta_info:
+            lm_inputs.non_tensor_batch[ROWS_KEY] = places(lm_inputs.non_tensor_batch["env_ids"])
+        return super().generate_sequences(lm_inputs)
+
+
+def without_search(config: Any) -> Any:
+    """A copy of the configuration that samples plainly, with the environments' own noise: what validation plays."""
+    plain = copy.deepcopy(config)
+    OmegaConf.set_struct(plain, False)
+    shared = {key: config.search[key] for key in NOT_FIELDS}
+    plain.search = {**shared, "name": "none", "at_val": False, "rerolls": 0}
+    plain.env_noise = "upstream"
+    OmegaConf.set_struct(plain, True)
+    return plain
 
 
 def _choices(config: Any, settings: dict[str, Any], es_manager: SearchEnvStateManager) -> dict[str, Choice]:

@@ -31,7 +31,10 @@ class Branch:
         done: The base class returned no further observation for it.
         spawned: How many children this branch has had, so that later siblings get new addresses.
         turn_penalty: Format penalty that the turn which led here incurred (0 or negative).
-        response_tokens: Length of the response that led here, in tokens, padding left out.
+        prompt_tokens: Length of the prompt that the response which led here answered, padding left out.
+        response_tokens: Length of that response, in tokens, padding left out.
+        neg_log_prob: Minus the log-probability of that response under the policy at the temperature it was sampled
+            at, summed over its tokens; None where the worker reports none.
         answer: The parsed response that led here, as ``step`` was given it; empty at a root.
         redrawn: This branch was made by drawing the noise of a turn again.
     """
@@ -44,7 +47,9 @@ class Branch:
     done: bool = False
     spawned: int = 0
     turn_penalty: float = 0.0
+    prompt_tokens: int = 0
     response_tokens: int = 0
+    neg_log_prob: float | None = None
     answer: Mapping[str, Any] = field(default_factory=dict)
     redrawn: bool = False
 
@@ -148,7 +153,9 @@ class SearchEnvStateManager(backend.EnvStateManager):
         keys = [self._key(Purpose.REDRAW, parent, path) for parent, path in zip(parents, addresses, strict=True)]
         again = self._turns(parents, [child.answer for child in children], keys)
         for branch, child, address in zip(again, children, addresses, strict=True):
-            branch.path, branch.response_tokens, branch.redrawn = address, child.response_tokens, True
+            branch.path, branch.redrawn = address, True
+            branch.prompt_tokens, branch.response_tokens = child.prompt_tokens, child.response_tokens
+            branch.neg_log_prob = child.neg_log_prob
         return again
 
     def outcomes(self, parents: Sequence[Branch], children: Sequence[Branch], count: int) -> list[list[Branch]]:

@@ -21,6 +21,7 @@ from ragen_tsr.llm_agent.es_manager import Branch, SearchEnvStateManager
 from ragen_tsr.llm_agent.reroll import Rerolled, Trajectory, reroll
 from ragen_tsr.scorers import EnvView, Scorer, Turn
 from ragen_tsr.search import Expansion, Ledger, Node, Redraw, Strategy, drive, path
+from ragen_tsr.search.driver import Finished
 
 Row = tuple[int, Expansion, Branch]
 """One row of the generation batch: group, the expansion that asked for it, the branch it goes on from."""
@@ -48,6 +49,9 @@ class SearchRollout:
         horizon: ``agent_proxy.max_turn``, the number of turns K.
         count_tokens: Length of a text in tokens, for workers that return texts only.
         rerolls: How often each committed trajectory is played again with fresh noise.
+        roots: Start states to search from, as :func:`start_states` gave them; None: those of all groups, as the slots
+            stand now. Only the latter can be committed.
+        finished: Told of each group's index and chosen leaves as soon as its search is over.
 
     Attributes:
         nodes: Per group the nodes that were sampled.
@@ -67,6 +71,8 @@ class SearchRollout:
         horizon: int,
         count_tokens: Callable[[str], int],
         rerolls: int,
+        roots: Sequence[Node] | None = None,
+        finished: Finished | None = None,
     ) -> None:
         self.generate = generate
         self.ctx_manager = ctx_manager
@@ -77,7 +83,8 @@ class SearchRollout:
         self.count_tokens = count_tokens
         self.rerolls = rerolls
         self.ledger = Ledger()
-        self.roots = self._roots()
+        self.roots = list(start_states(es_manager) if roots is None else roots)
+        self.finished = finished
         self.ledgers: list[dict[int, Ledger]] = [defaultdict(Ledger) for _ in self.roots]
         self.nodes: list[list[Node]] = [[] for _ in self.roots]
         self.redrawn: list[list[Node]] = [[] for _ in self.roots]
@@ -101,15 +108,8 @@ class SearchRollout:
         """Search all groups to the end; returns each group's L chosen leaves, in slot order, and commits
         them.
         """
-        searches = [
-            self.choices[self._tag(root)].strategy.search(
-                root, self.es_manager.group_size, self.horizon, self._rng(root)
-            )
-            for root in self.roots
-        ]
         started = perf_counter()
-        chosen = drive(searches, self.expand, self.redraw)
-        self._close_generation()
+        chosen = self.search()
         self._reroll([leaf for leaves in chosen for leaf in leaves])
         self.es_manager.commit([leaf.payload for leaves in chosen for leaf in leaves])
         seconds = self.ledger.seconds
@@ -121,6 +121,20 @@ class SearchRollout:
                 ledgers[node.slot].count_fate(node)
         return chosen
 
+    def search(self) -> list[list[Node]]:
+        """Search all groups to the end; returns each group's L chosen leaves, in slot order. The slots are left
+        anywhere.
+        """
+        searches = [
+            self.choices[self._tag(root)].strategy.search(
+                root, self.es_manager.group_size, self.horizon, self._rng(root)
+            )
+            for root in self.roots
+        ]
+        chosen = drive(searches, self.expand, self.redraw, self.finished)
+        self._close_generation()
+        return chosen
+
     def expand(self, requests: Sequence[tuple[int, Expansion]]) -> list[list[Node]]:
         """Sample, execute and score every requested child: one generation call, however many groups ask."""
         rows = [
@@ -130,7 +144,7 @@ class SearchRollout:
         ]
         with self.ledger.seconds.measure("generation"):
             lm_inputs, lm_outputs = self._generate([branch for _, _, branch in rows])
-        response_tokens = self._count_tokens(rows, lm_inputs, lm_outputs)
+        spoken = self._count_tokens(rows, lm_inputs, lm_outputs)
         inputs = self.ctx_manager.get_env_inputs(lm_outputs)
         with self.ledger.seconds.measure("environment"):
             children = self.es_manager.extend([branch for _, _, branch in rows], inputs)
@@ -141,8 +155,8 @@ class SearchRollout:
                 self._count_steps(group, expansion.slot, parent, [child, *others])
                 scores = [self._score(parent, outcome) for outcome in others or [child]]
                 nodes.append(self._node(expansion.node, expansion.slot, child, sum(scores) / len(scores)))
-        for child, tokens in zip(children, response_tokens, strict=True):
-            child.response_tokens = tokens
+        for child, said in zip(children, spoken, strict=True):
+            child.prompt_tokens, child.response_tokens, child.neg_log_prob = said
         for (group, _, _), node in zip(rows, nodes, strict=True):
             self.nodes[group].append(node)
         return _split(nodes, [expansion.samples for _, expansion in requests])
@@ -213,15 +227,20 @@ class SearchRollout:
             self._last_inputs.meta_info["mode"] = "multiturn-end"
             self.generate(self._last_inputs)
 
-    def _count_tokens(self, rows: Sequence[Row], lm_inputs: Any, lm_outputs: Any) -> list[int]:
+    def _count_tokens(
+        self, rows: Sequence[Row], lm_inputs: Any, lm_outputs: Any
+    ) -> list[tuple[int, int, float | None]]:
+        """Count what a call cost; per row tokens of the prompt and of the response, and its summed -log p if known."""
         prompt_tokens = lm_inputs.batch["attention_mask"].sum(-1).tolist()
+        neg_log_probs: list[float | None] = [None] * len(rows)
         if lm_outputs.batch is None:
             generated = [self.count_tokens(text) for text in lm_outputs.non_tensor_batch["response_texts"]]
         else:
             mask = lm_outputs.batch["attention_mask"][:, -lm_outputs.batch["responses"].shape[-1] :]
             generated = mask.sum(-1).tolist()
             if "rollout_log_probs" in lm_outputs.batch:
-                self.neg_log_prob_sum -= float((lm_outputs.batch["rollout_log_probs"] * mask).sum())
+                neg_log_probs = (-(lm_outputs.batch["rollout_log_probs"] * mask).sum(-1)).tolist()
+                self.neg_log_prob_sum += sum(value for value in neg_log_probs if value is not None)
                 self.log_prob_tokens += sum(generated)
         taking_part = set()
         for (group, expansion, _), prompt, response in zip(rows, prompt_tokens, generated, strict=True):
@@ -232,7 +251,7 @@ class SearchRollout:
             taking_part.add((group, expansion.slot))
         for group, slot in taking_part:
             self.ledgers[group][slot].generation_calls += 1
-        return generated
+        return list(zip(prompt_tokens, generated, neg_log_probs, strict=True))
 
     def _outcomes(self, rows: Sequence[Row], children: Sequence[Branch]) -> list[list[Branch]]:
         """Per child the further outcomes of its turn that are scored instead of it; none where it is scored
@@ -289,15 +308,6 @@ class SearchRollout:
             success=branch.success,
         )
 
-    def _roots(self) -> list[Node]:
-        """One root a group; its payload is the tuple of the group's slots, which all stand at the same
-        start.
-        """
-        groups: dict[int, list[Branch]] = defaultdict(list)
-        for branch in self.es_manager.roots():
-            groups[branch.cache["group_id"]].append(branch)
-        return [Node.root(payload=tuple(groups[group])) for group in sorted(groups)]
-
     def _branch(self, node: Node, slot: int) -> Branch:
         return node.payload[slot] if isinstance(node.payload, tuple) else node.payload
 
@@ -312,6 +322,14 @@ class SearchRollout:
         batch.
         """
         return np.random.default_rng([self.es_manager.run_seed, root.payload[0].status.seed])
+
+
+def start_states(es_manager: SearchEnvStateManager) -> list[Node]:
+    """One root a group; its payload is the tuple of the group's slots, which all stand at the same start."""
+    groups: dict[int, list[Branch]] = defaultdict(list)
+    for branch in es_manager.roots():
+        groups[branch.cache["group_id"]].append(branch)
+    return [Node.root(payload=tuple(groups[group])) for group in sorted(groups)]
 
 
 def _parent(node: Node) -> Node:

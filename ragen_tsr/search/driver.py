@@ -19,18 +19,24 @@ Request = tuple[int, Expansion]
 Expand = Callable[[list[Request]], list[list[Node]]]
 """Samples, plays and scores one turn: the children of every request, in the order of requests."""
 
+Finished = Callable[[int, list[Node]], None]
+"""Told the index of a group whose search is over, and the leaves it chose."""
+
 Again = Callable[[list[tuple[int, Redraw]]], list[list[Node]]]
 """Plays the last turn of every requested node again with fresh noise: one node each, in the order of
 requests."""
 
 
-def drive(searches: Sequence[Search], expand: Expand, redraw: Again | None = None) -> list[list[Node]]:
+def drive(
+    searches: Sequence[Search], expand: Expand, redraw: Again | None = None, finished: Finished | None = None
+) -> list[list[Node]]:
     """Run the searches of all groups to their ends with one ``expand`` call a turn.
 
     Args:
         searches: One a group.
         expand: Answers expansions.
         redraw: Answers redraws; only strategies that draw noise again need it.
+        finished: Told of each group as soon as its search is over, while others go on.
 
     Returns:
         For each search, the L leaves it chose; leaf i belongs to slot i.
@@ -40,7 +46,7 @@ def drive(searches: Sequence[Search], expand: Expand, redraw: Again | None = Non
             there is no ``redraw``.
     """
     together = lockstep(
-        [_labelled(group, search) for group, search in enumerate(searches)],
+        [_labelled(group, search, finished) for group, search in enumerate(searches)],
         lambda request: is_redraw(request[1]),
     )
     made: list[Node] = []
@@ -66,13 +72,17 @@ def _answer(requests: list[tuple[int, Any]], expand: Expand, redraw: Again | Non
     return redraw(requests)
 
 
-def _labelled(group: int, search: Search) -> Generator[list[tuple[int, Any]], list[list[Node]], list[Node]]:
+def _labelled(
+    group: int, search: Search, finished: Finished | None
+) -> Generator[list[tuple[int, Any]], list[list[Node]], list[Node]]:
     """The same search, with its group's index beside every expansion."""
     families: list[list[Node]] | None = None
     while True:
         try:
             asks = resume(search, families)
         except StopIteration as stop:
+            if finished is not None:
+                finished(group, stop.value)
             return stop.value
         families = yield [(group, ask) for ask in asks]
 

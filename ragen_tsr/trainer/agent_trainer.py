@@ -4,15 +4,21 @@ class's.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from ragen_tsr import backend
+from ragen_tsr.files import write_json_lines
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
+from ragen_tsr.llm_agent.episodes import Record
 
 ROLLOUTS_FOLDER = "rollouts"
+VALIDATION_FOLDER = "validation"
+
+
+def step_file(step: int) -> str:
+    """Name of a step's file in these folders."""
+    return f"step_{step:06d}.jsonl"
 
 
 class TSRAgentTrainer(backend.RayAgentTrainer):
@@ -21,7 +27,8 @@ class TSRAgentTrainer(backend.RayAgentTrainer):
 
     Constructor arguments are the base class's. Each training rollout leaves ``rollouts/step_<n>.jsonl`` in
     the run
-    folder: one recorded search a line (see :func:`ragen_tsr.llm_agent.search_metrics.search_record`).
+    folder: one recorded search a line (see :func:`ragen_tsr.llm_agent.search_metrics.search_record`). Each validation
+    leaves ``validation/step_<n>.jsonl``: one episode a line (see :mod:`ragen_tsr.llm_agent.episodes`).
     """
 
     def init_agent_proxy(self) -> None:
@@ -31,11 +38,18 @@ class TSRAgentTrainer(backend.RayAgentTrainer):
         )
         self.agent_proxy.on_search = self._write_searches
 
+    def _validate(self) -> dict[str, Any]:
+        """The base class's validation, whose noise is a function of the run's seed and of the step alone."""
+        episodes: list[Record] = []
+        self.agent_proxy.next_validation = self.global_steps * self.config.trainer.validation_steps
+        self.agent_proxy.on_validation = episodes.extend
+        metrics = super()._validate()
+        write_json_lines(self._folder(VALIDATION_FOLDER) / step_file(self.global_steps), episodes)
+        return metrics
+
     def _write_searches(self, records: list[dict[str, Any]]) -> None:
         """Write one rollout's searches; a step that is played again after a resume replaces its file."""
-        folder = Path(self.config.trainer.local_log_dir) / ROLLOUTS_FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"step_{self.global_steps:06d}.jsonl"
-        partial = target.with_name(target.name + ".partial")
-        partial.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-        os.replace(partial, target)
+        write_json_lines(self._folder(ROLLOUTS_FOLDER) / step_file(self.global_steps), records)
+
+    def _folder(self, name: str) -> Path:
+        return Path(self.config.trainer.local_log_dir) / name

@@ -21,7 +21,7 @@ from verl.workers.rollout.base import _ROLLOUT_REGISTRY, BaseRollout
 
 from ragen_tsr.embedded.workers.rollout import attention
 from ragen_tsr.embedded.workers.rollout.generation import Ending, Limits, generate
-from ragen_tsr.embedded.workers.rollout.noise import STREAMS, CallKey
+from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, STREAMS, CallKey
 from ragen_tsr.embedded.workers.rollout.prefill import Prefixes
 from ragen_tsr.embedded.workers.rollout.sampling import Sampling
 from ragen_tsr.platform.seeding import run_seed
@@ -122,7 +122,8 @@ class HFCpuRollout(BaseRollout):
 
         Args:
             prompts: ``input_ids``, ``attention_mask``, ``position_ids``, each ``[rows, P]`` and padded on the left;
-                ``meta_info`` as verl's: ``mode``, ``validate``, ``do_sample``, ``eos_token_id``, ``pad_token_id``.
+                ``meta_info`` as verl's: ``mode``, ``validate``, ``do_sample``, ``eos_token_id``, ``pad_token_id``; what
+                keys the noise may be given, see :mod:`.noise`.
 
         Returns:
             ``prompts`` ``[rows, P]``, ``responses`` ``[rows, R]`` padded on the right, ``input_ids``,
@@ -134,11 +135,12 @@ class HFCpuRollout(BaseRollout):
         rows, length = ids.shape[0], int(self.config.response_length)
         key = self._next_key(meta)
         first = self.device_mesh["dp"].get_local_rank() * rows
+        numbers = prompts.non_tensor_batch.get(ROWS_KEY, range(first, first + rows))
         ending = Ending(length, _token_set(meta["eos_token_id"]), int(meta["pad_token_id"]))
         result = generate(
             self.model,
             [tuple(row[seen.bool()].tolist()) for row, seen in zip(ids, mask, strict=True)],
-            torch.from_numpy(key.row_uniforms(range(first, first + rows), length)),
+            torch.from_numpy(key.row_uniforms(numbers, length)),
             self._sampling(meta),
             ending,
             self.limits,
@@ -168,6 +170,8 @@ class HFCpuRollout(BaseRollout):
             self.counters.call = 0
         else:
             self.counters.call += 1
+        if ROLLOUT_KEY in meta:
+            return CallKey(run_seed(), stream, int(meta[ROLLOUT_KEY]), self.counters.call)
         return CallKey(run_seed(), stream, self.counters.rollouts[stream], self.counters.call)
 
     def _sampling(self, meta: dict[str, Any]) -> Sampling:
