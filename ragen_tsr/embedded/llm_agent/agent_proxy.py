@@ -59,7 +59,8 @@ class LLMAgentProxy:
 
         Returns:
             The worker's ``batch`` (``responses``, and ``rollout_log_probs`` where the worker reports them)
-            with the ``meta_info`` and ``non_tensor_batch`` of ``lm_inputs``: the same objects.
+            with the ``meta_info`` and ``non_tensor_batch`` of ``lm_inputs``: the same objects. Of a worker that
+            answers with texts, and so without a ``batch``, its own ``non_tensor_batch``.
             ``lm_inputs`` itself if skipped.
         """
         padded, added = pad_dataproto_to_divisor(lm_inputs, self.actor_wg.world_size)
@@ -68,6 +69,8 @@ class LLMAgentProxy:
         if lm_inputs.meta_info.get("skip_generation", False):
             return lm_inputs
         outputs = unpad_dataproto(outputs, pad_size=added)
+        if outputs.batch is None:
+            return outputs
         outputs.meta_info = lm_inputs.meta_info
         outputs.non_tensor_batch = lm_inputs.non_tensor_batch
         return outputs
