@@ -234,7 +234,10 @@ class SearchRollout:
         prompt_tokens = lm_inputs.batch["attention_mask"].sum(-1).tolist()
         neg_log_probs: list[float | None] = [None] * len(rows)
         if lm_outputs.batch is None:
-            generated = [self.count_tokens(text) for text in lm_outputs.non_tensor_batch["response_texts"]]
+            said = lm_outputs.non_tensor_batch
+            generated = [self.count_tokens(text) for text in said["response_texts"]]
+            if "response_tokens" in said:  # the server has counted
+                prompt_tokens, generated = said["prompt_tokens"].tolist(), said["response_tokens"].tolist()
         else:
             mask = lm_outputs.batch["attention_mask"][:, -lm_outputs.batch["responses"].shape[-1] :]
             generated = mask.sum(-1).tolist()
