@@ -115,6 +115,11 @@ def _numbers(config: DictConfig) -> Iterator[str]:
         value = OmegaConf.select(config, key)
         if type(value) is not int or value < least:
             yield f"{key}={value!r}: must be an integer >= {least}"
+    tokens = config.trainer.total_training_tokens
+    if tokens is not None and (type(tokens) is not int or tokens < 1):
+        yield f"trainer.total_training_tokens={tokens!r}: must be null or an integer >= 1"
+    if tokens is not None and backend.choice() != "embedded":
+        yield f"trainer.total_training_tokens={tokens!r}: must be null with upstream RAGEN, whose loop counts steps alone"
     positive = [
         "actor_rollout_ref.rollout.temperature",
         "actor_rollout_ref.actor.optim.lr",
@@ -202,7 +207,10 @@ def _search(config: DictConfig) -> Iterator[str]:
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     for tag in _used_tags(config):
         scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-        search.build(settings, rank_by=scorer.rank_by).check(config.es_manager.train.group_size)
+        strategy = search.build(settings, rank_by=scorer.rank_by)
+        strategy.check(config.es_manager.train.group_size)
+        if settings["at_val"]:
+            strategy.check(config.es_manager.val.group_size)
         check_fresh_noise(settings, config.custom_envs[tag].env_type)
     yield from ()
 

@@ -216,7 +216,8 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
         "update": f"{config.algorithm.adv_estimator}, filter {filtered.rollout_filter_strategy} "
         f"{filtered.rollout_filter_value} of the groups, mini-batches of {config.ppo_mini_batch_size}",
         "length": f"{config.trainer.total_training_steps} steps, "
-        f"{config.es_manager.val.env_groups * config.es_manager.val.group_size} validation episodes",
+        + (f"at least {tokens:,} generated tokens, " if (tokens := config.trainer.total_training_tokens) else "")
+        + f"{config.es_manager.val.env_groups * config.es_manager.val.group_size} validation episodes",
     }
 
 

@@ -1,8 +1,8 @@
 """Trains a list of runs, each in a folder of its own, so that it can be killed at any moment and started again.
 
 Decides in which order runs are made, how many at once, when time is up, and what counts as finished. A run is always
-started as one that is resumed: its folder and configuration are made first, for all runs, so that words that cannot work
-are refused before anything is trained. Which runs there are, and what is read from them, is the callers' business.
+started as one that is resumed: its folder and configuration are made first, for all runs, so that words that cannot
+work are refused before anything is trained. Which runs there are, and what is read from them, is the callers' business.
 """
 
 from __future__ import annotations

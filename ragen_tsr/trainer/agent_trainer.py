@@ -11,6 +11,7 @@ from ragen_tsr import backend
 from ragen_tsr.files import write_json_lines
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
 from ragen_tsr.llm_agent.episodes import Record
+from ragen_tsr.trainer.token_budget import TokenBudget
 
 ROLLOUTS_FOLDER = "rollouts"
 VALIDATION_FOLDER = "validation"
@@ -21,7 +22,7 @@ def step_file(step: int) -> str:
     return f"step_{step:06d}.jsonl"
 
 
-class TSRAgentTrainer(backend.RayAgentTrainer):
+class TSRAgentTrainer(TokenBudget, backend.RayAgentTrainer):
     """RAGEN's ``RayAgentTrainer`` whose rollouts are searched, and which writes the searches to
     ``rollouts/``.
 

@@ -159,7 +159,7 @@ class RayAgentTrainer(RayPPOTrainer):
             self._log(self._validate())
         if self.config.trainer.get("val_only", False):
             return
-        while self.global_steps < self.total_training_steps:
+        while not self._is_over():
             self.global_steps += 1
             self.metrics, self.timing = {}, {}
             with marked_timer("step", self.timing):
@@ -390,9 +390,12 @@ class RayAgentTrainer(RayPPOTrainer):
 
     # --- bookkeeping
 
+    def _is_over(self) -> bool:
+        """Whether no step is left to make; a subclass may count otherwise."""
+        return self.global_steps >= self.total_training_steps
+
     def _is_due(self, frequency: int) -> bool:
-        is_last = self.global_steps >= self.total_training_steps
-        return frequency > 0 and (is_last or self.global_steps % frequency == 0)
+        return frequency > 0 and (self._is_over() or self.global_steps % frequency == 0)
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:

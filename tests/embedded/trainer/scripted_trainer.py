@@ -159,9 +159,9 @@ class ScriptedTrainer(RayAgentTrainer):
         self.rollout_filter = filter_from_config(self.config)
 
 
-def make_trainer(config: DictConfig) -> ScriptedTrainer:
-    """A trainer ready to fit."""
-    trainer = ScriptedTrainer(
+def make_trainer(config: DictConfig, kind: type[ScriptedTrainer] | None = None) -> ScriptedTrainer:
+    """A trainer ready to fit, of a kind of its own if one is given."""
+    trainer = (kind or ScriptedTrainer)(
         config,
         ScriptedTokenizer(),
         {Role.ActorRollout: object, Role.Critic: object},
