@@ -28,7 +28,13 @@ GROUPS = ("env", "search", "algo", "model", "scale", "wording")
 DERIVED_GROUP = "fit"
 """Files that env and scale choose between them."""
 
-OmegaConf.register_new_resolver("one_and_three_quarters", lambda number: int(number) * 7 // 4, replace=True)
+
+def _one_and_three_quarters(size: int, part: object = None) -> int:
+    """7/4 of ``part``, or of ``size`` where that is null, rounded up (whether it can be is checked elsewhere)."""
+    return -(-(part if isinstance(part, int) else int(size)) * 7 // 4)
+
+
+OmegaConf.register_new_resolver("one_and_three_quarters", _one_and_three_quarters, replace=True)
 
 
 class ConfigError(ValueError):

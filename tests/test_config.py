@@ -163,6 +163,7 @@ def test_overrides_that_name_nothing_are_refused(override, message):
     [
         ("search.M=0", r"search\.M=0"),
         ("search.slots=9", r"search\.slots=9"),
+        ("search.slots=0", r"search\.slots=0"),
         ("search.rank_by=best", r"search\.rank_by='best'"),
         ("search.invalid=never", r"search\.invalid='never'"),
         ("search.scorer=nobody", r"search\.scorer='nobody'"),

@@ -11,8 +11,9 @@ from ragen_tsr.search.ledger import Ledger, Seconds
 from ragen_tsr.search.lockstep import lockstep
 from ragen_tsr.search.lookahead import Lookahead
 from ragen_tsr.search.merging import merge
+from ragen_tsr.search.mixed import Mixed
 from ragen_tsr.search.none import NoSearch
-from ragen_tsr.search.per_slot import Mixed, PerSlot
+from ragen_tsr.search.per_slot import PerSlot
 from ragen_tsr.search.preference import Preference
 from ragen_tsr.search.types import (
     Ask,

@@ -40,7 +40,7 @@ class BestOfN:
         """
         at_least("L", L, 1)
         if self.N < L:
-            raise ValueError(f"search.N={self.N}: must be at least the group size L={L}")
+            raise ValueError(f"search.N={self.N}: must be at least the L={L} slots that it fills")
 
     def search(self, root: Node, L: int, horizon: int, rng: np.random.Generator) -> Search:
         """See :class:`~ragen_tsr.search.types.Strategy`."""

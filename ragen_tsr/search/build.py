@@ -13,8 +13,8 @@ from ragen_tsr.search.beam import Beam
 from ragen_tsr.search.best_of_n import BestOfN
 from ragen_tsr.search.checks import at_least
 from ragen_tsr.search.lookahead import Lookahead
+from ragen_tsr.search.mixed import Mixed
 from ragen_tsr.search.none import NoSearch
-from ragen_tsr.search.per_slot import Mixed, PerSlot
 from ragen_tsr.search.types import Strategy
 
 STRATEGIES: dict[str, type] = {"none": NoSearch, "best_of_n": BestOfN, "beam": Beam, "lookahead": Lookahead}
@@ -31,9 +31,9 @@ def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
     """The strategy that a ``search`` configuration describes.
 
     Args:
-        config: ``name``, the fields of that strategy, optionally ``slots`` (strategies that search each slot
-            on its own; null: all), ``outcome_samples`` (strategies that rank by the scorer's values) and the
-            keys in ``NOT_FIELDS``.
+        config: ``name``, the fields of that strategy, optionally ``slots`` (how many of a group's are searched;
+            null: all), ``outcome_samples`` (strategies that rank by the scorer's values) and the keys in
+            ``NOT_FIELDS``.
         rank_by: The scorer's ``rank_by``, used where ``search.rank_by`` is null.
 
     Raises:
@@ -63,7 +63,6 @@ def build(config: Mapping[str, Any], rank_by: str | None = None) -> Strategy:
 
 
 def _optional(strategy: type) -> list[str]:
-    """Keys beside its fields that make sense for some strategies only."""
-    mixes = issubclass(strategy, PerSlot) and strategy is not NoSearch
+    """Keys beside its fields that have to do with the search, and the strategy does not read."""
     ranks_by_score = strategy not in (NoSearch, BestOfN)
-    return ["slots"] * mixes + ["outcome_samples"] * ranks_by_score
+    return ["slots"] + ["outcome_samples"] * ranks_by_score

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,35 +35,3 @@ class PerSlot(ABC):
         self.check(L)
         at_least("horizon", horizon, 1)
         return lockstep([self.one(root, slot, horizon, own) for slot, own in enumerate(rng.spawn(L))], is_redraw)
-
-
-@dataclass(frozen=True)
-class Mixed(PerSlot):
-    """The first ``slots`` slots of a group are searched by ``inner``, the others by ``rest``."""
-
-    inner: PerSlot
-    rest: PerSlot
-    slots: int
-
-    def __post_init__(self) -> None:
-        at_least("slots", self.slots, 0)
-
-    def check(self, L: int) -> None:
-        """``slots`` may not exceed the group.
-
-        Raises:
-            ValueError: If it does.
-        """
-        super().check(L)
-        if self.slots > L:
-            raise ValueError(f"search.slots={self.slots}: must be at most the group size L={L}")
-
-    def one(self, root: Node, slot: int, horizon: int, rng: np.random.Generator) -> SlotSearch:
-        return (self.inner if slot < self.slots else self.rest).one(root, slot, horizon, rng)
-
-    def calls(self, horizon: int) -> int:
-        """As many as the one of the two that needs more."""
-        return max(self.inner.calls(horizon) if self.slots else 0, self.rest.calls(horizon))
-
-    def responses(self, L: int, horizon: int) -> int:
-        return self.inner.responses(self.slots, horizon) + self.rest.responses(L - self.slots, horizon)

@@ -30,6 +30,8 @@ def test_builds_each_strategy():
     )
     assert build({**BEAM, "rank_by": "last", "slots": 3}) == Mixed(Beam(4, 2, "last", "last"), NoSearch(), 3)
     assert build({**BEAM, "rank_by": "last", "slots": None}) == Beam(4, 2, "last", "last")
+    assert build({**BEST, "slots": 3}) == Mixed(BestOfN(28, "last"), NoSearch(), 3)
+    assert build({"name": "none", "slots": 3}) == Mixed(NoSearch(), NoSearch(), 3)
     assert build(OmegaConf.create(BEST)) == build(BEST)
     assert set(STRATEGIES) == {"none", "best_of_n", "beam", "lookahead"}
 
@@ -40,8 +42,8 @@ def test_builds_each_strategy():
         ({"name": "beams"}, r"search\.name='beams'.*none, best_of_n, beam, lookahead"),
         ({}, r"search\.name=None"),
         ({**BEAM, "N": 28}, r"search\.N=28.*beam.*M, B"),
-        ({"name": "none", "slots": 2}, r"search\.slots=2"),
-        ({**BEST, "slots": 2}, r"search\.slots=2"),
+        ({"name": "none", "slots": 0}, r"search\.slots=0.*at least 1"),
+        ({**BEST, "slots": 2.5}, r"search\.slots=2\.5"),
         ({"name": "best_of_n", "N": 28}, r"search\.invalid is missing.*N, invalid"),
         ({**BEAM, "M": 0}, r"search\.M=0.*at least 1"),
         ({**BEAM, "B": 2.5}, r"search\.B=2\.5"),
@@ -81,6 +83,7 @@ def test_a_null_rank_by_needs_the_scorers():
     [
         (BestOfN(N=3, invalid="last"), 4, r"search\.N=3.*L=4"),
         (Mixed(Beam(1, 1, "last", "last"), NoSearch(), 5), 4, r"search\.slots=5.*L=4"),
+        (Mixed(BestOfN(N=2, invalid="last"), NoSearch(), 3), 4, r"search\.N=2.*L=3"),
         (NoSearch(), 0, r"L=0"),
     ],
 )

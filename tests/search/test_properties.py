@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_tree import REDRAWN, Drawn, all_leaves, paths, search, search_groups
+from toy_tree import REDRAWN, Drawn, all_leaves, search, search_groups
 
 from ragen_tsr.search import Beam, BestOfN, Fate, Lookahead, Mixed, NoSearch, Preference
 from ragen_tsr.search import path as node_path
@@ -32,7 +32,7 @@ def strategies(draw, L=None, redraw=True):
         **rules,
     )
     best = BestOfN(N=(L or 1) + draw(st.integers(0, 4)), invalid=rules["invalid"])
-    mixed = Mixed(draw(st.sampled_from([beam, look])), NoSearch(), draw(st.integers(0, L or 1)))
+    mixed = Mixed(draw(st.sampled_from([NoSearch(), best, beam, look])), NoSearch(), draw(st.integers(1, L or 1)))
     return draw(st.sampled_from([NoSearch(), best, beam, look, mixed]))
 
 
@@ -195,20 +195,24 @@ def test_results_do_not_depend_on_how_groups_are_batched(data, groups, L):
 @given(data=st.data(), tree=trees, seed=seeds)
 def test_a_slot_does_not_depend_on_the_group_size(data, tree, seed):
     strategy = data.draw(strategies())
-    if isinstance(strategy, BestOfN):
+    if BestOfN in (type(strategy), type(getattr(strategy, "inner", None))):
         return
     few, _ = search(strategy, tree, 1, 4, seed)
     many, _ = search(strategy, tree, 3, 4, seed)
     assert _trace(few[0]) == _trace(many[0])
 
 
-def test_mixed_searches_its_first_slots_and_samples_the_rest():
-    beam = Beam(M=3, B=2, rank_by="accumulated", invalid="last")
-    tree = Drawn(seed=2)
-    searched, _ = search(beam, tree, 4, 3)
-    sampled, _ = search(NoSearch(), tree, 4, 3)
-    mixed, _ = search(Mixed(beam, NoSearch(), slots=2), tree, 4, 3)
-    assert paths(mixed) == paths(searched[:2]) + paths(sampled[2:])
+@QUICK
+@given(data=st.data(), tree=trees, L=small, seed=seeds)
+def test_mixed_searches_its_first_slots_as_a_group_and_samples_the_rest(data, tree, L, seed):
+    slots = data.draw(st.integers(1, L))
+    strategy = data.draw(strategies(slots))
+    searched, of_searched = search(strategy, tree, slots, 3, seed)
+    sampled, of_sampled = search(NoSearch(), tree, L, 3, seed)
+    mixed, grower = search(Mixed(strategy, NoSearch(), slots), tree, L, 3, seed)
+    assert [_trace(leaf) for leaf in mixed] == [_trace(leaf) for leaf in searched + sampled[slots:]]
+    plain = sum(node.slot >= slots for node in of_sampled.made)
+    assert len(grower.made) == len(of_searched.made) + plain
 
 
 def _trace(leaf):
