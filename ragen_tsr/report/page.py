@@ -63,14 +63,14 @@ def write_report(folder: Path) -> Path:
             [tables.ledger_table(steps, _episodes(config)), tables.choice_table(steps)],
         ),
     ]
-    page = _template().render(
+    page = template().render(
         title=about["run"],
         about=about,
         tiles=_tiles(summary),
         run=_run(summary, steps),
         sections=[shown for section in sections if (shown := section.shown()) is not None],
         episodes=_shown_episodes(folder),
-        draw=_artist(config),
+        draw=artist(config),
         board_style=Markup(BOARD_STYLE),
         config=written.read_text(encoding="utf-8") if config is not None else "",
     )
@@ -96,7 +96,7 @@ def _episodes(config: DictConfig | None) -> int | None:
     return manager.env_groups * manager.group_size if manager is not None else None
 
 
-def _artist(config: DictConfig | None) -> Callable[[str, str], Markup]:
+def artist(config: DictConfig | None) -> Callable[[str, str], Markup]:
     """What draws a state of an environment tag, as the run's configuration describes the tag."""
     known = config.get("custom_envs", {}) if config is not None else {}
     looks: dict[str, Look] = {}
@@ -167,7 +167,8 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _template() -> Any:
+def template() -> Any:
+    """The page, which other reports fill too."""
     environment = Environment(
         loader=PackageLoader("ragen_tsr.report", "."),
         autoescape=select_autoescape(),

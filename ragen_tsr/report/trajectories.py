@@ -71,7 +71,7 @@ def committed(folder: Path, latest: int = LATEST) -> list[Trajectory]:
 
 def validated(folder: Path) -> list[Trajectory]:
     """The episodes of a run folder's latest recorded validation; none if there are no records."""
-    return [_finished(record, step) for step, records in _latest(folder / VALIDATION, 1) for record in records]
+    return [finished(record, step) for step, records in _latest(folder / VALIDATION, 1) for record in records]
 
 
 def best_and_worst(trajectories: Iterable[Trajectory], count: int = 3) -> tuple[list[Trajectory], list[Trajectory]]:
@@ -115,7 +115,7 @@ def _walked(record: Mapping[str, Any], leaf: int, step: int) -> Trajectory:
     return Trajectory(step, record["tag"], record["seed"], record["start"], turns, bool(path and path[0]["success"]))
 
 
-def _finished(record: Mapping[str, Any], step: int) -> Trajectory:
+def finished(record: Mapping[str, Any], step: int) -> Trajectory:
     """A recorded episode; see :func:`ragen_tsr.llm_agent.episodes.episode_record`."""
     states = [*(turn["state"] for turn in record["history"]), record["final_state"]]
     turns = tuple(
