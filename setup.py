@@ -72,7 +72,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ragen_tsr", "ragen_tsr.*"]),
-    package_data={"ragen_tsr.report": ["*.html", "*.css"]},
+    package_data={"ragen_tsr.report": ["*.html", "*.css"], "ragen_tsr.view": ["page/*"]},
     install_requires=CPU_RUN,
     extras_require={"gpu": GPU_RUN, "smollm": SMOLLM, "webshop": WEBSHOP, "dev": DEVELOPMENT},
 )
