@@ -113,6 +113,18 @@ def test_organisation_changes_nothing(model: PreTrainedModel, limits: Limits) ->
     torch.testing.assert_close(actual.entropies, expected.entropies, atol=1e-5, rtol=1e-5)
 
 
+def test_everything_is_made_on_the_models_device(model: PreTrainedModel) -> None:
+    prompts = batch()
+    uniforms = noise(len(prompts))
+    prefixes = Prefixes()
+    expected = generate(model, prompts, uniforms, Sampling(temperature=0.7), ENDING)
+    with torch.device("meta"):  # what is made without naming a device has no values here, and mixes with nothing
+        for _ in range(2):  # the second time with what the first one remembered
+            actual = generate(model, prompts, uniforms, Sampling(temperature=0.7), ENDING, prefixes=prefixes)
+    assert actual.tokens.device.type == "cpu"
+    assert torch.equal(actual.tokens, expected.tokens)
+
+
 def test_a_part_of_the_batch_gives_the_same_rows(model: PreTrainedModel) -> None:
     prompts = batch()
     uniforms = noise(len(prompts))

@@ -30,12 +30,12 @@ class PreallocatedLayer(CacheLayerMixin):
     def lazy_initialization(self, key_states: torch.Tensor) -> None:
         """Allocate for the rows of the first keys that arrive."""
         rows, heads, _, size = key_states.shape
-        self.allocate(rows, heads, size, key_states.dtype)
+        self.allocate(rows, heads, size, key_states.dtype, key_states.device)
 
-    def allocate(self, rows: int, heads: int, size: int, dtype: torch.dtype) -> None:
+    def allocate(self, rows: int, heads: int, size: int, dtype: torch.dtype, device: torch.device) -> None:
         """Allocate zeros: what is never filled is masked, but has to be finite."""
-        self.keys = torch.zeros(rows, heads, self.capacity, size, dtype=dtype)
-        self.values = torch.zeros(rows, heads, self.capacity, size, dtype=dtype)
+        self.keys = torch.zeros(rows, heads, self.capacity, size, dtype=dtype, device=device)
+        self.values = torch.zeros(rows, heads, self.capacity, size, dtype=dtype, device=device)
         self.is_initialized = True
 
     def update(
@@ -66,7 +66,7 @@ class PreallocatedLayer(CacheLayerMixin):
         """Keep ``rows`` (int64), in that order; what is not filled is not copied."""
         for name in ("keys", "values"):
             old = getattr(self, name)
-            new = torch.zeros(len(rows), *old.shape[1:], dtype=old.dtype)
+            new = torch.zeros(len(rows), *old.shape[1:], dtype=old.dtype, device=old.device)
             new[:, :, : self.length] = old[:, :, : self.length].index_select(0, rows)
             setattr(self, name, new)
 
@@ -85,13 +85,21 @@ class PreallocatedCache(Cache):
 
     layers: list[PreallocatedLayer]
 
-    def __init__(self, config: PretrainedConfig, rows: int, capacity: int, dtype: torch.dtype, filled: int = 0) -> None:
+    def __init__(
+        self,
+        config: PretrainedConfig,
+        rows: int,
+        capacity: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        filled: int = 0,
+    ) -> None:
         """Allocate for ``rows``; the first ``filled`` positions count as written."""
         super().__init__(layers=[PreallocatedLayer(capacity) for _ in range(config.num_hidden_layers)])
         heads = config.num_key_value_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         for layer in self.layers:
-            layer.allocate(rows, heads, size, dtype)
+            layer.allocate(rows, heads, size, dtype, device)
             layer.length = filled
 
     @property

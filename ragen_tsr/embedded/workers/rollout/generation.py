@@ -1,4 +1,4 @@
-"""Sampling responses for a batch of prompts, fast on a CPU.
+"""Sampling responses for a batch of prompts, fast on a CPU; works wherever the model is.
 
 Decides what is computed once (equal prompts), what is computed together (prompts of similar length), and when a
 sequence stops costing (at its end-of-turn token). What a token's noise is comes from :mod:`.noise`, how it is drawn
@@ -78,10 +78,13 @@ def generate(
     """Sample one response per prompt.
 
     Args:
-        model: a transformers causal language model in evaluation mode.
+        model: a transformers causal language model in evaluation mode, on any device.
         prompts: token ids without padding; none empty.
         uniforms: float64 ``[rows, max_new_tokens]`` in [0, 1), the noise of each token.
         prefixes: what earlier calls with the same weights remembered; remembers this call's prompts in turn.
+
+    Returns:
+        What was sampled, on the CPU.
 
     Raises:
         ValueError: a prompt is empty, or the noise does not fit.
@@ -92,11 +95,13 @@ def generate(
         raise ValueError(f"uniforms has shape {tuple(uniforms.shape)}, must be {(rows, length)}")
     if empty := [row for row, prompt in enumerate(prompts) if not prompt]:
         raise ValueError(f"rows {empty[:5]} have an empty prompt")
+    device = model.device
+    uniforms = uniforms.to(device)
     out = Responses(
-        tokens=torch.full((rows, length), ending.pad_token, dtype=torch.int64),
-        log_probs=torch.zeros(rows, length),
-        entropies=torch.zeros(rows, length),
-        lengths=torch.full((rows,), length, dtype=torch.int64),
+        tokens=torch.full((rows, length), ending.pad_token, dtype=torch.int64, device=device),
+        log_probs=torch.zeros(rows, length, device=device),
+        entropies=torch.zeros(rows, length, device=device),
+        lengths=torch.full((rows,), length, dtype=torch.int64, device=device),
     )
     known = prefixes if prefixes is not None and limits.reuse_prefixes else Prefixes()
     if limits.reuse_prefixes:
@@ -106,7 +111,7 @@ def generate(
         computed += _generate_bucket(model, prompts, bucket, uniforms, sampling, ending, limits, known, out)
     if prefixes is not None and limits.reuse_prefixes:
         prefixes.remember(computed)
-    return out
+    return Responses(out.tokens.cpu(), out.log_probs.cpu(), out.entropies.cpu(), out.lengths.cpu())
 
 
 def _buckets(prompts: Sequence[tuple[int, ...]], limits: Limits) -> Iterator[list[int]]:
@@ -137,14 +142,17 @@ def _assemble(
         the cache, filled up to the longest prompt, and logits ``[sum of repeats, vocabulary]``.
     """
     width = len(parts[0][0].prompt)
-    cache = PreallocatedCache(model.config, sum(repeats), capacity, model.dtype, filled=width)
+    cache = PreallocatedCache(model.config, sum(repeats), capacity, model.dtype, model.device, filled=width)
     first_row = 0
     for (filled, _), count in zip(parts, repeats, strict=True):
         length = len(filled.prompt)
         source = slice(filled.width - length, filled.width)
-        cache.copy_from(filled.cache, torch.full((count,), filled.row), source, first_row, width - length)
+        rows = torch.full((count,), filled.row, device=model.device)
+        cache.copy_from(filled.cache, rows, source, first_row, width - length)
         first_row += count
-    logits = torch.stack([part for _, part in parts]).repeat_interleave(torch.tensor(repeats), dim=0)
+    logits = torch.stack([part for _, part in parts]).repeat_interleave(
+        torch.tensor(repeats, device=model.device), dim=0
+    )
     return cache, logits
 
 
@@ -164,15 +172,16 @@ def _generate_bucket(
     width = len(unique[0])
     parts = prefill(model, unique, prefixes, limits.prefill_tokens)
     cache, logits = _assemble(model, parts, repeats, width + ending.max_new_tokens)
-    rows = torch.tensor(bucket)
-    positions = torch.tensor([len(prompts[row]) for row in bucket])
+    device = model.device
+    rows = torch.tensor(bucket, device=device)
+    positions = torch.tensor([len(prompts[row]) for row in bucket], device=device)
     padding = width - positions
     # True where a key may be attended to: bool [rows, 1, 1, capacity]; None when every prompt has the same length.
     mask = None
     if bool(padding.any()):
-        mask = (torch.arange(width + ending.max_new_tokens) >= padding.unsqueeze(-1))[:, None, None]
-    stops = torch.tensor(sorted(ending.stop_tokens))
-    live = torch.ones(len(bucket), dtype=torch.bool)
+        mask = (torch.arange(width + ending.max_new_tokens, device=device) >= padding.unsqueeze(-1))[:, None, None]
+    stops = torch.tensor(sorted(ending.stop_tokens), device=device)
+    live = torch.ones(len(bucket), dtype=torch.bool, device=device)
     for step in range(ending.max_new_tokens):
         log_probs = log_probabilities(logits, sampling)
         tokens = draw(log_probs, uniforms[rows, step], sampling)

@@ -139,22 +139,24 @@ def _compute(
     masked.
     """
     width = max(map(len, prompts))
-    cache = PreallocatedCache(model.config, len(prompts), width, model.dtype, filled=width - new)
+    device = model.device
+    cache = PreallocatedCache(model.config, len(prompts), width, model.dtype, device, filled=width - new)
     for row, (prompt, base) in enumerate(zip(prompts, bases, strict=True)):
         known = len(prompt) - new
         if known:
             assert base is not None
             start = base.width - len(base.prompt)
-            cache.copy_from(base.cache, torch.tensor([base.row]), slice(start, start + known), row, width - len(prompt))
-    lengths = torch.tensor([len(prompt) for prompt in prompts])
+            rows = torch.tensor([base.row], device=device)
+            cache.copy_from(base.cache, rows, slice(start, start + known), row, width - len(prompt))
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
     mask = None
     if new < width:
-        keys, queries = torch.arange(width), torch.arange(width - new, width)
+        keys, queries = torch.arange(width, device=device), torch.arange(width - new, width, device=device)
         causal = keys <= queries.unsqueeze(-1)  # [new, width]
         mask = (causal & (keys >= (width - lengths)[:, None, None])).unsqueeze(1)  # [rows, 1, new, width]
     output = model(
-        input_ids=torch.tensor([prompt[-new:] for prompt in prompts]),
-        position_ids=(lengths - new).unsqueeze(-1) + torch.arange(new),
+        input_ids=torch.tensor([prompt[-new:] for prompt in prompts], device=device),
+        position_ids=(lengths - new).unsqueeze(-1) + torch.arange(new, device=device),
         attention_mask=mask,
         past_key_values=cache,
         use_cache=True,
