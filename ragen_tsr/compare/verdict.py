@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,3 +68,9 @@ def verdict(a: np.ndarray, b: np.ndarray, min_effect: float, crossed: bool = Fal
     else:
         status = Status.FINE
     return Verdict(difference, min_effect, status)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """One status of several verdicts: worse anywhere is worse, else unsure anywhere is unsure."""
+    found = set(statuses)
+    return next((status for status in (Status.WORSE, Status.UNSURE) if status in found), Status.FINE)
