@@ -7,7 +7,6 @@ Decides the order in which a run is set up and what a person sees of it. What th
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import shlex
 import sys
@@ -21,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from ragen_tsr.config import ConfigError, compose, parse
+from ragen_tsr.quiet import quiet_libraries
 from ragen_tsr.run_folder import RunFolder
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -71,7 +71,7 @@ def run(folder: RunFolder, config: DictConfig, console: Console, arguments: Sequ
     try:
         about["facts"] = introduce(folder, config, console)
         folder.conclude(about)
-        with _quiet_libraries(folder.log, console):
+        with quiet_libraries(folder.log, console):
             train(folder, config, console)
         status, code = "finished", OK
     except KeyboardInterrupt:
@@ -219,42 +219,6 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
         + (f"at least {tokens:,} generated tokens, " if (tokens := config.trainer.total_training_tokens) else "")
         + f"{config.es_manager.val.env_groups * config.es_manager.val.group_size} validation episodes",
     }
-
-
-class _ConsoleHandler(logging.Handler):
-    """Warnings of this package, shown above the progress line."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.WARNING)
-        self.console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the message."""
-        self.console.print(record.getMessage(), style="yellow", markup=False, soft_wrap=True)
-
-
-@contextlib.contextmanager
-def _quiet_libraries(log: Path, console: Console) -> Iterator[None]:
-    """Send what libraries print and log to ``log``; this package's warnings go to the console as well."""
-    with log.open("a", encoding="utf-8", buffering=1) as stream:
-        to_file = logging.StreamHandler(stream)
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        loggers = {name: logging.getLogger(name) for name in ("", "ray", "ragen_tsr")}
-        before = {name: (list(one.handlers), one.level) for name, one in loggers.items()}
-        for one in loggers.values():
-            one.handlers.clear()  # made at import, they hold the terminal
-        loggers[""].addHandler(to_file)
-        loggers[""].setLevel(logging.INFO)
-        loggers["ray"].addHandler(to_file if not loggers["ray"].propagate else logging.NullHandler())
-        loggers["ragen_tsr"].addHandler(_ConsoleHandler(console))
-        loggers["ragen_tsr"].setLevel(logging.DEBUG)
-        try:
-            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-                yield
-        finally:
-            for name, (handlers, level) in before.items():
-                loggers[name].handlers[:] = handlers
-                loggers[name].setLevel(level)
 
 
 if __name__ == "__main__":

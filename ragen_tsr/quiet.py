@@ -1,0 +1,46 @@
+"""What libraries print and log goes to a file, so that a person sees what this package says."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+
+class _ConsoleHandler(logging.Handler):
+    """Warnings of this package, shown above the progress line."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message."""
+        self.console.print(record.getMessage(), style="yellow", markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def quiet_libraries(log: Path, console: Console) -> Iterator[None]:
+    """Send what libraries print and log to ``log``; this package's warnings go to the console as well."""
+    with log.open("a", encoding="utf-8", buffering=1) as stream:
+        to_file = logging.StreamHandler(stream)
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        loggers = {name: logging.getLogger(name) for name in ("", "ray", "ragen_tsr")}
+        before = {name: (list(one.handlers), one.level) for name, one in loggers.items()}
+        for one in loggers.values():
+            one.handlers.clear()  # made at import, they hold the terminal
+        loggers[""].addHandler(to_file)
+        loggers[""].setLevel(logging.INFO)
+        loggers["ray"].addHandler(to_file if not loggers["ray"].propagate else logging.NullHandler())
+        loggers["ragen_tsr"].addHandler(_ConsoleHandler(console))
+        loggers["ragen_tsr"].setLevel(logging.DEBUG)
+        try:
+            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+                yield
+        finally:
+            for name, (handlers, level) in before.items():
+                loggers[name].handlers[:] = handlers
+                loggers[name].setLevel(level)
