@@ -20,8 +20,8 @@ from ragen_tsr.embedded.llm_agent.context_settings import ContextSettings
 from ragen_tsr.embedded.llm_agent.wording import load_wording
 from ragen_tsr.embedded.trainer.config_check import validate as validate_training
 from ragen_tsr.llm_agent.noise import NOISE_RULES, check_fresh_noise
-from ragen_tsr.models import TINY
-from ragen_tsr.models.tasks import task_of
+from ragen_tsr.models import SMOLLM2, TINY, smollm2
+from ragen_tsr.models.tiny import recipe_of
 
 LOSS_AGGREGATIONS = ("token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm")
 LOGGERS = (
@@ -40,8 +40,12 @@ STRATEGIES = ("fsdp", "fsdp2")
 LARGEST_SEED = 2**32 - 1
 
 
-def check(config: DictConfig) -> None:
+def check(config: DictConfig, training: bool = True) -> None:
     """Check everything but the machine.
+
+    Args:
+        config: The composed configuration.
+        training: Also what only a run that trains reads.
 
     Raises:
         ConfigError: One line for each fault, naming the key, its value and what is allowed.
@@ -49,11 +53,10 @@ def check(config: DictConfig) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError("\n".join(f"{key}: must be given" for key in missing))
-    _raise_if_any(
-        fault
-        for rule in (_choices, _numbers, _seeds, _lengths, _tags, _policy, _search, _prompts, _training)
-        for fault in _faults(rule, config)
-    )
+    rules = [_choices, _numbers, _seeds, _lengths, _tags, _policy, _search, _prompts]
+    if training:
+        rules.append(_training)
+    _raise_if_any(fault for rule in rules for fault in _faults(rule, config))
 
 
 def check_machine(config: DictConfig) -> None:
@@ -199,7 +202,7 @@ def _used_tags(config: DictConfig) -> list[str]:
 def _policy(config: DictConfig) -> Iterator[str]:
     known = all(tag in config.custom_envs for tag in config.es_manager.train.env_configs.tags)
     if config.model_path == TINY and known:
-        task_of(config)  # raises where there is none
+        recipe_of(config)  # raises where there is none
     yield from ()
 
 
@@ -237,6 +240,8 @@ def _machine(config: DictConfig, accelerators: int | None) -> Iterator[str]:
             yield "actor_rollout_ref.rollout.name='vllm' needs a GPU, and none was found; use scale=cpu"
         elif importlib.util.find_spec("vllm") is None:
             yield "actor_rollout_ref.rollout.name='vllm' is not installed; see config/constraints/gpu.txt"
+    if config.model_path == SMOLLM2 and (fault := smollm2.missing()):
+        yield fault
     if engine == "hf_cpu" and accelerators is not None:
         yield "actor_rollout_ref.rollout.name='hf_cpu' is for machines without an accelerator; use scale=paper"
     if accelerators is not None and ranks > accelerators:

@@ -1,6 +1,6 @@
 """The policies without a download: what they are called, how they are built, and the command that builds them.
 
-    python -m ragen_tsr.models.tiny [ENV] [--force] [--check]
+    python -m ragen_tsr.models.tiny [ENV] [--strength S] [--force] [--check]
 
 There is one for each environment type that has a task in `tasks`. Decides the name (a hash of everything that
 determines the weights), where the folder is and what it holds. Leaves the steps themselves to `sft` and
@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -60,16 +60,36 @@ def ensure_tiny(config: DictConfig | None = None, recipe: Recipe | None = None, 
     Args:
         config: whose environments and prompts it is to understand; the project's defaults for Sokoban if None.
             Another wording is another model.
-        recipe: another recipe is another model, too; the task's if None.
+        recipe: another recipe is another model, too; if None, the task's at ``config.tiny_strength``.
         force: build it anew even if it is there.
 
     Raises:
-        ValueError: there is no task for the environments of `config`.
+        ValueError: there is no task for the environments of `config`, or its recipe has no such strength.
     """
     config = config if config is not None else default_config()
-    recipe = recipe or task_of(config).recipe
+    recipe = recipe or recipe_of(config)
     target = cache.cache_folder() / model_name(config, recipe)
     return cache.build_once(target, lambda folder: _build(folder, config, recipe), force)
+
+
+def recipe_of(config: DictConfig) -> Recipe:
+    """The recipe of `config`'s task at ``tiny_strength``; 1 is the task's own.
+
+    The strength multiplies the solver's share of the turns in the conversations that the policy learns from. The
+    other turns are random ones in the same format: a weak policy answers as cleanly as a strong one.
+
+    Raises:
+        ValueError: there is no task, or the share would not lie in 0 to 1.
+    """
+    recipe, strength = task_of(config).recipe, config.tiny_strength
+    most = 1.0 / recipe.chats.solver_share
+    if type(strength) not in (int, float) or not 0 <= strength <= most:
+        raise ValueError(
+            f"tiny_strength={strength!r}: must be a number from 0 (random turns) to {most:.4g} (a solver's turns), "
+            f"since it multiplies a solver's share of {recipe.chats.solver_share:g} in the turns that are shown"
+        )
+    share = min(1.0, recipe.chats.solver_share * strength)
+    return replace(recipe, chats=replace(recipe.chats, solver_share=share))
 
 
 def model_name(config: DictConfig, recipe: Recipe) -> str:
@@ -179,13 +199,18 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m ragen_tsr.models.tiny", description="Build a tiny policy.")
     parser.add_argument("env", nargs="?", default="sokoban", metavar="ENV", choices=sorted(REGISTERED_TASKS))
+    parser.add_argument("--strength", type=float, default=1.0, metavar="S", help="tiny_strength of config/tsr.yaml")
     parser.add_argument("--force", action="store_true", help="build it even if it is in the cache")
     parser.add_argument("--check", action="store_true", help="measure it: valid turns and successes")
     options = parser.parse_args(arguments)
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, show_time=False)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler], force=True)
     config = default_config(options.env)
-    recipe = task_of(config).recipe
+    config.tiny_strength = options.strength
+    try:
+        recipe = recipe_of(config)
+    except ValueError as error:
+        parser.error(str(error))
     folder = ensure_tiny(config, recipe, options.force)
     out = Console(soft_wrap=True, highlight=False)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
