@@ -25,6 +25,9 @@ from ragen_tsr import task_file
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "config"
 METHOD_ALIASES = {"instance_filtering": "none"}
 GROUPS = ("env", "search", "algo", "model", "scale", "wording")
+EVALUATION_GROUPS = (*GROUPS, "engine")
+TRAINING, EVALUATION = "tsr", "eval"
+"""Roots of ``config/``."""
 DERIVED_GROUP = "fit"
 """Files that env and scale choose between them."""
 
@@ -105,15 +108,18 @@ def parse(arguments: Sequence[str]) -> Command:
         if key in (DERIVED_GROUP, "task_file"):
             raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given\n{usage()}")
         if key == "model" and value not in options("model"):
-            argument = f"model_path={_quoted(value)}"
+            argument = f"model_path={quoted(value)}"
         overrides.append(argument)
     return Command(env, method, tuple(overrides), path)
 
 
-def compose(command: Command) -> DictConfig:
+def compose(command: Command, root: str = TRAINING) -> DictConfig:
     """The configuration of a command, complete but unchecked.
 
     Without ``scale=``, the scale is ``paper`` where there is an accelerator and ``cpu`` elsewhere.
+
+    Args:
+        root: :data:`TRAINING` or :data:`EVALUATION`.
 
     Raises:
         ConfigError: An override is malformed, or names a key or an option that does not exist.
@@ -125,15 +131,15 @@ def compose(command: Command) -> DictConfig:
         overrides.append("scale=paper" if has_accelerator() else "scale=cpu")
     groups = [f"env={load_task(command.task_file) or command.env}", f"search={command.method}"]
     if command.task_file is not None:
-        overrides.append(f"task_file={_quoted(str(command.task_file))}")
+        overrides.append(f"task_file={quoted(str(command.task_file))}")
     for override in overrides:
         _check_group(override)
     try:
-        config = _compose([*groups, *overrides])
+        config = _compose([*groups, *overrides], root)
     except OverrideParseException as error:
         raise ConfigError(f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})") from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_explain(error, groups, overrides)) from error
+        raise ConfigError(_explain(error, groups, overrides, root)) from error
     derive(config)
     return config
 
@@ -176,37 +182,39 @@ def derive(config: DictConfig) -> None:
         config.data.train_batch_size = config.es_manager.train.env_groups * config.es_manager.train.group_size
 
 
-def _compose(overrides: list[str]) -> DictConfig:
+def _compose(overrides: list[str], root: str) -> DictConfig:
     # The folder itself, not pkg://verl.trainer.config: looking that up would import torch.
     spec = importlib.util.find_spec("verl")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("verl is not installed; bash train.sh installs it")
     verl = Path(spec.submodule_search_locations[0]) / "trainer" / "config"
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return hydra_compose("tsr", overrides=[f"hydra.searchpath=[{_quoted(f'file://{verl}')}]", *overrides])
+        return hydra_compose(root, overrides=[f"hydra.searchpath=[{quoted(f'file://{verl}')}]", *overrides])
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """The value as Hydra's overrides take it, whatever it contains."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def _check_group(override: str) -> None:
     key, _, value = override.partition("=")
-    if key in GROUPS and value not in options(key):
+    if key in EVALUATION_GROUPS and value not in options(key):
         raise ConfigError(
             f"{override}: {key} must be one of {', '.join(options(key))}{_suggestion(value, options(key))}"
         )
 
 
-def _explain(error: Exception, groups: list[str], overrides: list[str]) -> str:
+def _explain(error: Exception, groups: list[str], overrides: list[str], root: str) -> str:
     """A composition error as one line: the override at fault and what is near it."""
-    config = _compose([*groups, *(o for o in overrides if o.partition("=")[0] in GROUPS)])
+    known_groups = EVALUATION_GROUPS if root == EVALUATION else GROUPS
+    config = _compose([*groups, *(o for o in overrides if o.partition("=")[0] in known_groups)], root)
     parser = OverridesParser.create()
     for override in overrides:
         parsed = parser.parse_override(override)
         key = parsed.key_or_group
-        if parsed.is_add() or parsed.is_delete() or key in GROUPS:
+        if parsed.is_add() or parsed.is_delete() or key in known_groups:
             continue
         node: DictConfig | None = config
         known = ""

@@ -59,6 +59,19 @@ def check(config: DictConfig, training: bool = True) -> None:
     _raise_if_any(fault for rule in rules for fault in _faults(rule, config))
 
 
+def check_evaluation(config: DictConfig) -> None:
+    """Check the configuration of an evaluation, where nothing is trained; the machine is its engine's to check.
+
+    Raises:
+        ConfigError: One line for each fault, naming the key, its value and what is allowed.
+    """
+    _raise_if_any(
+        fault
+        for rule in (_evaluation, _numbers, _seeds, _lengths, _tags, _search_at_val, _prompts)
+        for fault in _faults(rule, config)
+    )
+
+
 def check_machine(config: DictConfig) -> None:
     """Check that this machine has the devices and the packages that the configuration asks for.
 
@@ -122,7 +135,7 @@ def _numbers(config: DictConfig) -> Iterator[str]:
     if tokens is not None and (type(tokens) is not int or tokens < 1):
         yield f"trainer.total_training_tokens={tokens!r}: must be null or an integer >= 1"
     if tokens is not None and backend.choice() != "embedded":
-        yield f"trainer.total_training_tokens={tokens!r}: must be null with upstream RAGEN, whose loop counts steps alone"
+        yield f"trainer.total_training_tokens={tokens!r}: must be null with upstream RAGEN, which counts steps alone"
     positive = [
         "actor_rollout_ref.rollout.temperature",
         "actor_rollout_ref.actor.optim.lr",
@@ -216,6 +229,27 @@ def _search(config: DictConfig) -> Iterator[str]:
             strategy.check(config.es_manager.val.group_size)
         check_fresh_noise(settings, config.custom_envs[tag].env_type)
     yield from ()
+
+
+def _search_at_val(config: DictConfig) -> Iterator[str]:
+    settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
+    for tag in config.es_manager.val.env_configs.tags:
+        scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
+        search.build(settings, rank_by=scorer.rank_by).check(config.es_manager.val.group_size)
+        check_fresh_noise(settings, config.custom_envs[tag].env_type)
+    yield from ()
+
+
+def _evaluation(config: DictConfig) -> Iterator[str]:
+    for key in ("prompts", "batch"):
+        value = config.evaluation[key]
+        if type(value) is not int or value < 1:
+            yield f"evaluation.{key}={value!r}: must be an integer >= 1"
+    for key, value in (("env_groups", config.evaluation.prompts), ("group_size", 1)):
+        if config.es_manager.val[key] != value:
+            yield f"es_manager.val.{key}={config.es_manager.val[key]!r}: must be {value}; see evaluation.prompts"
+    if config.env_noise not in NOISE_RULES:
+        yield f"env_noise={config.env_noise!r}: must be one of {', '.join(NOISE_RULES)}"
 
 
 def _prompts(config: DictConfig) -> Iterator[str]:

@@ -24,6 +24,7 @@ from ragen_tsr.llm_agent.search_metrics import PREFIX, reroll_metrics, search_me
 from ragen_tsr.llm_agent.search_rollout import Choice, SearchRollout
 from ragen_tsr.search import Node
 from ragen_tsr.search.build import NOT_FIELDS
+from ragen_tsr.search.driver import Finished
 
 
 class SearchAgentProxy(backend.LLMAgentProxy):
@@ -78,16 +79,7 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         ctx_manager = self.val_ctx_manager if val else self.train_ctx_manager
         es_manager.reset()
         ctx_manager.reset_memory_managers()
-        run = SearchRollout(
-            generate=self.generate_sequences,
-            ctx_manager=ctx_manager,
-            es_manager=es_manager,
-            choices=self._val_search if val else self._train_search,
-            meta_info=dataproto.meta_info,
-            horizon=self.config.agent_proxy.max_turn,
-            count_tokens=lambda text: len(self.tokenizer.encode(text, add_special_tokens=False)),
-            rerolls=0 if val and not self.search_at_val else self.rerolls,
-        )
+        run = self.search_rollout(dataproto.meta_info, val)
         chosen = run.run()
         if val and self.on_validation is not None:
             self.on_validation(episode_records(chosen, run.roots))
@@ -104,6 +96,31 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         if self.on_search is not None and not val:
             self.on_search([_record(run, chosen, group) for group in range(len(chosen))[: self.recorded_groups]])
         return rollouts
+
+    def search_rollout(
+        self,
+        meta_info: dict[str, Any],
+        val: bool,
+        roots: Sequence[Node] | None = None,
+        finished: Finished | None = None,
+    ) -> SearchRollout:
+        """A rollout that is to be run; arguments as :meth:`rollout`'s and :class:`SearchRollout`'s.
+
+        A validation rollout whose ``meta_info`` numbers it (``noise_rollout``) plays the same episodes whatever else it
+        plays.
+        """
+        return SearchRollout(
+            generate=self.generate_sequences,
+            ctx_manager=self.val_ctx_manager if val else self.train_ctx_manager,
+            es_manager=self.val_es_manager if val else self.train_es_manager,
+            choices=self._val_search if val else self._train_search,
+            meta_info=meta_info,
+            horizon=self.config.agent_proxy.max_turn,
+            count_tokens=lambda text: len(self.tokenizer.encode(text, add_special_tokens=False)),
+            rerolls=0 if val and not self.search_at_val else self.rerolls,
+            roots=roots,
+            finished=finished,
+        )
 
     def generate_sequences(self, lm_inputs: DataProto) -> DataProto:
         """The base class's; rows of a validation rollout carry numbers that key their sampling noise."""

@@ -11,15 +11,8 @@ from ragen_tsr import backend
 from ragen_tsr.files import write_json_lines
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
 from ragen_tsr.llm_agent.episodes import Record
+from ragen_tsr.trainer.steps import ROLLOUTS_FOLDER, VALIDATION_FOLDER, step_file
 from ragen_tsr.trainer.token_budget import TokenBudget
-
-ROLLOUTS_FOLDER = "rollouts"
-VALIDATION_FOLDER = "validation"
-
-
-def step_file(step: int) -> str:
-    """Name of a step's file in these folders."""
-    return f"step_{step:06d}.jsonl"
 
 
 class TSRAgentTrainer(TokenBudget, backend.RayAgentTrainer):
