@@ -20,6 +20,7 @@ CPU_RUN = [
     "numpy>=1.26,<2",
     "pyarrow>=19",
     "scipy>=1.15",
+    "pandas>=2.2",
     "hydra-core>=1.3.2",
     "omegaconf>=2.3",
     "tensorboard>=2.20",
@@ -72,7 +73,11 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["ragen_tsr", "ragen_tsr.*"]),
-    package_data={"ragen_tsr.report": ["*.html", "*.css"], "ragen_tsr.view": ["page/*"]},
+    package_data={
+        "ragen_tsr.report": ["*.html", "*.css"],
+        "ragen_tsr.view": ["page/*"],
+        "ragen_tsr.compare": ["*.html"],
+    },
     install_requires=CPU_RUN,
     extras_require={"gpu": GPU_RUN, "smollm": SMOLLM, "webshop": WEBSHOP, "dev": DEVELOPMENT},
 )

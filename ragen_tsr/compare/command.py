@@ -30,6 +30,8 @@ BUDGETS = ("steps", "tokens")
 JUDGED = ("success", "return")
 REPEATABLE = ("fail_if_worse", "min_effect", "judge", "max_hours", "parallel")
 """Settings that change nothing of what is played: they may differ when a comparison is gone on with."""
+EXTENSIBLE = ("methods", "seeds", "budget", "tokens")
+"""Of a trained comparison these may differ too: runs that are there already are kept, or go on."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ class Command:
     """Committed trajectories of each start; rollouts only."""
     budget: str
     """What the verdict and the main table hold equal; trained comparisons only."""
-    tokens: int | None
-    """Generated tokens of the token budget; None: as :mod:`ragen_tsr.compare.budgets` says."""
+    tokens: int | str
+    """Generated tokens of the token budget, or the method whose runs say how many
+    (:mod:`ragen_tsr.compare.budgets`).
+    """
     vary: tuple[tuple[str, tuple[str, ...]], ...]
     """Keys and the values each takes in turn."""
     overrides: tuple[str, ...]
@@ -92,7 +96,7 @@ class Command:
         if self.rollouts_only:
             arguments += ["--rollouts-only", "--starts", str(self.starts), "--group-size", str(self.group_size)]
         else:
-            arguments += ["--budget", self.budget, *(["--tokens", str(self.tokens)] if self.tokens else [])]
+            arguments += ["--budget", self.budget, "--tokens", str(self.tokens)]
         for key, values in self.vary:
             arguments += ["--vary", f"{key}={','.join(values)}"]
         return shlex.join(["python", "-m", "ragen_tsr.compare", *arguments, *self.overrides])
@@ -119,7 +123,11 @@ def parser() -> argparse.ArgumentParser:
         "--group-size", metavar="L", type=int, default=4, help="committed trajectories of each start (rollouts only)"
     )
     made.add_argument("--budget", choices=BUDGETS, default="steps", help="what is held equal (trained only)")
-    made.add_argument("--tokens", metavar="N", type=int, help="generated tokens of the token budget (trained only)")
+    made.add_argument(
+        "--tokens",
+        metavar="N|METHOD",
+        help="generated tokens of the token budget, or as many as METHOD generates in its steps (none); trained only",
+    )
     made.add_argument(
         "--vary", metavar="KEY=A,B", action="append", default=[], help="compare under each of these values; repeatable"
     )
@@ -205,7 +213,6 @@ def _command(parsed: argparse.Namespace, overrides: Sequence[str]) -> Command:
         ("starts", parsed.starts, 2),
         ("group-size", parsed.group_size, 1),
         ("parallel", parsed.parallel, 1),
-        ("tokens", 1 if parsed.tokens is None else parsed.tokens, 1),
     ):
         if value < least:
             raise ConfigError(f"--{flag} {value}: must be at least {least}")
@@ -219,7 +226,7 @@ def _command(parsed: argparse.Namespace, overrides: Sequence[str]) -> Command:
         starts=parsed.starts,
         group_size=parsed.group_size,
         budget=parsed.budget,
-        tokens=parsed.tokens,
+        tokens=_tokens(parsed.tokens, methods),
         vary=tuple(_varied(word) for word in parsed.vary),
         overrides=tuple(overrides),
         fail_if_worse=None,
@@ -237,6 +244,18 @@ def _varied(word: str) -> tuple[str, tuple[str, ...]]:
     if not key or not all(values.split(",")):
         raise ConfigError(f"--vary {word}: must have the form key=value,value")
     return key, tuple(values.split(","))
+
+
+def _tokens(word: str | None, methods: Sequence[str]) -> int | str:
+    """The token budget; without a word that of ``none``, or of the first method where ``none`` is not compared."""
+    if word is None:
+        return "none" if "none" in methods else methods[0]
+    name = METHOD_ALIASES.get(word, word)
+    if name in methods:
+        return name
+    if not word.isdigit() or int(word) < 1:
+        raise ConfigError(f"--tokens {word}: must be an integer >= 1, or one of the methods {', '.join(methods)}")
+    return int(word)
 
 
 def _min_effect(value: float) -> float:
@@ -279,6 +298,7 @@ def _resumed(parsed: argparse.Namespace, rest: Sequence[str], arguments: Sequenc
 
 
 def _same(command: Command, earlier: Command, folder: Path) -> None:
-    neutral = {name: getattr(command, name) for name in REPEATABLE}
+    names = REPEATABLE if command.rollouts_only else (*REPEATABLE, *EXTENSIBLE)
+    neutral = {name: getattr(command, name) for name in names}
     if dataclasses.replace(earlier, **neutral) != command:
         raise ConfigError(f"--folder {folder}: holds another comparison: {earlier.text}")

@@ -8,6 +8,8 @@ work are refused before anything is trained. Which runs there are, and what is r
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import json
 import os
 import signal
@@ -100,26 +102,42 @@ def prepare(specs: Sequence[RunSpec], folder: Path) -> list[Path]:
     Raises:
         ConfigError: As :func:`run_all`.
     """
-    from ragen_tsr.config_checks import check, check_machine
+    configs = check_all(specs, folder)
+    paths = [folder / RUNS_FOLDER / spec.name for spec in specs]
+    return [RunFolder.make(path, config).path for path, config in zip(paths, configs, strict=True)]
 
+
+def check_all(specs: Sequence[RunSpec], folder: Path) -> list[DictConfig]:
+    """The configurations of all runs; makes nothing.
+
+    Raises:
+        ConfigError: As :func:`run_all`.
+    """
     names = [spec.name for spec in specs]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"runs are named alike: {', '.join(repeated)}")
-    composed = []
+    configs = []
     for spec in specs:
         try:
-            config = compose(parse(spec.words))
-            check(config)
-            check_machine(config)
+            config = copy.deepcopy(_checked(spec.words))
         except ConfigError as error:
             raise ConfigError(f"{spec.name}: {error}") from error
         path = folder / RUNS_FOLDER / spec.name
         if (path / CONFIG_FILE).is_file() and (difference := _difference(OmegaConf.load(path / CONFIG_FILE), config)):
             raise ConfigError(f"{path} was made with other settings: {difference}; choose another folder")
-        composed.append((path, config))
-    for path, config in composed:
-        RunFolder.make(path, config)
-    return [path.resolve() for path, _ in composed]
+        configs.append(config)
+    return configs
+
+
+@functools.cache
+def _checked(words: tuple[str, ...]) -> DictConfig:
+    """The configuration of a run; composing and checking take a second."""
+    from ragen_tsr.config_checks import check, check_machine
+
+    config = compose(parse(words))
+    check(config)
+    check_machine(config)
+    return config
 
 
 def is_finished(run_folder: Path) -> bool:
