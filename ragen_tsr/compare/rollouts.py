@@ -26,6 +26,8 @@ from ragen_tsr.compare.played import Played, play
 from ragen_tsr.compare.verdict import Verdict, verdict, worst
 from ragen_tsr.config import ConfigError
 from ragen_tsr.files import write_whole
+from ragen_tsr.quiet import quiet_libraries
+from ragen_tsr.run_folder import LOG_FILE
 from ragen_tsr.statistics import Interval, bootstrap
 
 DEFAULTS = ("scale=cpu", "model=tiny", "seed.train=900000", "search.rerolls=8")
@@ -78,18 +80,19 @@ def main(command: Command, folder: Path, console: Console) -> int:
     }
     save(command, folder)
     torch.set_num_threads(1)  # a second one gains a tiny model nothing, and waits dearly on a busy machine
-    rows = [
-        Row(
-            variation.name,
-            method,
-            [
-                _played(configs, command, folder, (variation.name, method, seed), console)
-                for seed in range(command.seeds)
-            ],
-        )
-        for variation in command.variations
-        for method in command.methods
-    ]
+    with quiet_libraries(folder / LOG_FILE, console):
+        rows = [
+            Row(
+                variation.name,
+                method,
+                [
+                    _played(configs, command, folder, (variation.name, method, seed), console)
+                    for seed in range(command.seeds)
+                ],
+            )
+            for variation in command.variations
+            for method in command.methods
+        ]
     return conclude(command, folder, rows, console)
 
 
@@ -100,6 +103,7 @@ def compose(command: Command, method: str, seed: int, variation: Variation) -> D
         ConfigError: It cannot work; says of which method.
     """
     from ragen_tsr.config_checks import check
+    from ragen_tsr.models.tasks import task_of
 
     env, name, *words = command.words("none" if method == RANDOM else method, seed, variation)
     sizes = [f"es_manager.train.env_groups={command.starts}", f"es_manager.train.group_size={command.group_size}"]
@@ -108,7 +112,9 @@ def compose(command: Command, method: str, seed: int, variation: Variation) -> D
             configuration.parse([env, name, *DEFAULTS, *words, *sizes, "search.record_groups=null"])
         )
         check(config, training=False)
-    except ConfigError as error:
+        if method == RANDOM:
+            task_of(config)  # raises where there is none
+    except ValueError as error:
         raise ConfigError(f"{method} {variation.name}".strip() + f": {error}") from error
     return config
 
