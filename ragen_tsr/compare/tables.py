@@ -119,9 +119,9 @@ def latex(rows: Sequence[Row]) -> str:
             cells.setdefault((_escaped(row.variation), title), {})[_escaped(method_name(row.method))] = numbers[key]
     order = list(dict.fromkeys(_escaped(method_name(row.method)) for row in rows))
     frame = pd.DataFrame(cells).reindex(order)
+    frame.columns = frame.columns.set_names("Method", level=1)
     if not any(row.variation for row in rows):
         frame.columns = frame.columns.droplevel(0)
-    frame.columns = frame.columns.set_names("Method", level=-1)
     bold = {"props": "textbf:--rwrap;"}
     best, least = ([name for name in frame.columns if ("uparrow" in str(name)) is up] for up in (True, False))
     style = frame.style.format({name: _digits(name) for name in frame.columns}, na_rep=NEVER)

@@ -55,13 +55,13 @@ def main(command: Command, folder: Path, console: Console) -> int:
         return runs.run_all(specs, folder, parallel=command.parallel, max_seconds=remaining(), console=console)
 
     try:
+        results = make(plan.reference)
         if isinstance(command.tokens, str):
-            make(plan.reference)
             for variation in command.variations:
                 reference = [key for key in plan.reference if key[2] == variation]
                 steps = plan.steps(variation)
                 plan.tokens[variation] = budgets.token_budget([plan.read(key, folder) for key in reference], steps)
-        results = make(plan.everything)
+        results += make([key for key in plan.everything if key not in plan.reference])
     except KeyboardInterrupt:
         console.print(
             f"interrupted; to go on: python -m ragen_tsr.compare resume={folder}", markup=False, soft_wrap=True
