@@ -275,19 +275,7 @@ class SearchRollout:
         self.ledgers[group][slot].env_steps += steps
 
     def _score(self, parent: Branch, outcome: Branch) -> float:
-        turn = outcome.last_turn
-        score = self._choice(outcome).scorer(
-            self._view(parent),
-            Turn(
-                actions=tuple(turn["actions"]),
-                reward=turn["reward"],
-                penalty=outcome.turn_penalty,
-                info=turn["info"],
-                response=turn["llm_response"],
-            ),
-            self._view(outcome),
-        )
-        return float(score)
+        return score_turn(self._choice(outcome).scorer, self.es_manager.env_type(outcome.env_id), parent, outcome)
 
     def _node(self, parent: Node, slot: int, child: Branch, score: float) -> Node:
         turn = child.last_turn
@@ -300,15 +288,6 @@ class SearchRollout:
             executed=child.executed,
             merge_key=self.es_manager.equality_key(child),
             payload=child,
-        )
-
-    def _view(self, branch: Branch) -> EnvView:
-        return EnvView(
-            env_type=self.es_manager.env_type(branch.env_id),
-            state=branch.state,
-            snapshot=branch.snapshot,
-            done=branch.done,
-            success=branch.success,
         )
 
     def _branch(self, node: Node, slot: int) -> Branch:
@@ -325,6 +304,23 @@ class SearchRollout:
         batch.
         """
         return np.random.default_rng([self.es_manager.run_seed, root.payload[0].status.seed])
+
+
+def score_turn(scorer: Scorer, env_type: str, before: Branch, after: Branch) -> float:
+    """What ``scorer`` gives the turn that led from ``before`` to ``after``."""
+    turn = after.last_turn
+    done = Turn(
+        actions=tuple(turn["actions"]),
+        reward=turn["reward"],
+        penalty=after.turn_penalty,
+        info=turn["info"],
+        response=turn["llm_response"],
+    )
+    return float(scorer(_view(env_type, before), done, _view(env_type, after)))
+
+
+def _view(env_type: str, branch: Branch) -> EnvView:
+    return EnvView(env_type, branch.state, branch.snapshot, branch.done, branch.success)
 
 
 def start_states(es_manager: SearchEnvStateManager) -> list[Node]:
