@@ -103,7 +103,7 @@ def reread(folder: Path, overrides: Sequence[str]) -> tuple[Subject, DictConfig]
         if not override.startswith(ON_RESUME):
             raise ConfigError(
                 f"{override}: the episodes that are played already were played without it; "
-                f"only {' and '.join(key.rstrip('=') + '...' * key.endswith('.') for key in ON_RESUME)} may change"
+                f"only engine.* and evaluation.batch may change"
             )
     OmegaConf.set_struct(config, True)
     _override(config, overrides)
@@ -135,11 +135,12 @@ def _of_run(subject: Subject, command: Command, overrides: Sequence[str], compos
     run = OmegaConf.load(Path(subject.run) / CONFIG_FILE)
     assert isinstance(run, DictConfig)
     _check_same_task(subject, command, composed, run)
+    for section in (*OF_A_RUN, "evaluation"):
+        run.pop(section, None)
+    OmegaConf.set_struct(composed, False)
     config = OmegaConf.merge(composed, run)
     assert isinstance(config, DictConfig)
     with open_dict(config):
-        for section in ("search", "engine", "evaluation"):
-            config[section] = composed[section]
         config.model_path = subject.checkpoint
         config.es_manager.val.env_groups = composed.evaluation.prompts
         config.es_manager.val.group_size = 1
