@@ -37,6 +37,9 @@ SCREEN_FILE = "screen.log"
 MAY_CHANGE = ("trainer.total_training_steps", "trainer.total_training_tokens", "trainer.test_freq", "trainer.save_freq")
 """A run that was trained with other values of these goes on with the new ones."""
 POLL_SECONDS = 1.0
+TRAIN = (sys.executable, "-m", "ragen_tsr.train")
+REFUSED = 2
+"""Its exit status where it trains nothing."""
 GRACE_SECONDS = 60.0
 """What an interrupted run has for its summary and report."""
 
@@ -174,25 +177,25 @@ class Queue:
         self.status: list[Status] = ["not started"] * len(specs)
         self.processes: dict[int, subprocess.Popen] = {}
         self.started: dict[int, float] = {}
+        self.waiting = list(range(len(specs)))
         self.taken: set[int] = set()
         self.bars: dict[int, TaskID] = {}
 
     def run(self) -> list[RunResult]:
         """Make all runs; see :func:`run_all`."""
-        waiting = list(range(len(self.specs)))
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal, transient=True) as progress:
             try:
-                while waiting or self.processes:
+                while self.waiting or self.processes:
                     if self.deadline is not None and time.monotonic() >= self.deadline:
-                        waiting.clear()
+                        self.waiting.clear()
                         self._interrupt()
-                    while waiting and len(self.processes) < self.parallel and not self._is_taken(waiting[0]):
-                        number = waiting.pop(0)
+                    while self._has_place() and not self._is_taken(self.waiting[0]):
+                        number = self.waiting.pop(0)
                         if not self._read_back(number):
                             self._start(number, progress)
                     self._look(progress)
-                    if waiting or self.processes:
+                    if self.waiting or self.processes:
                         time.sleep(POLL_SECONDS)
             except KeyboardInterrupt:
                 self._interrupt()
@@ -208,6 +211,9 @@ class Queue:
         self.status[number] = "finished"
         self._say(f"{self.specs[number].name}: finished before")
         return True
+
+    def _has_place(self) -> bool:
+        return bool(self.waiting) and len(self.processes) < self.parallel
 
     def _is_taken(self, number: int) -> bool:
         """Whether a run is still trained by an earlier command that was killed alone."""
@@ -228,7 +234,7 @@ class Queue:
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         with (folder / SCREEN_FILE).open("a", encoding="utf-8") as screen:
             self.processes[number] = subprocess.Popen(
-                [sys.executable, "-m", "ragen_tsr.train", f"resume={folder}"],
+                [*TRAIN, f"resume={folder}"],
                 stdin=subprocess.DEVNULL,
                 stdout=screen,
                 stderr=subprocess.STDOUT,
@@ -252,11 +258,14 @@ class Queue:
     def _ended(self, number: int) -> None:
         process, folder, name = self.processes.pop(number), self.folders[number], self.specs[number].name
         seconds = time.monotonic() - self.started[number]
-        if process.returncode == 0 and is_finished(folder):
+        if is_finished(folder):
             self.status[number] = "finished"
             success = figures.VAL_SUCCESS.series(figures.load(folder / METRICS_FILE))
             came = "".join(f", validation success {first:.3f} to {last:.3f}" for first, last in _ends(success))
             self._say(f"{name}: finished after step {_steps(folder)}{came}; {seconds:.0f} s")
+            return
+        if process.returncode == REFUSED and self._is_taken(number):  # by a process that had begun, but not locked it
+            self.waiting.insert(0, number)
             return
         self.status[number] = "failed"
         self._say(f"{name}: failed with exit status {process.returncode}; see {folder / SCREEN_FILE}")
