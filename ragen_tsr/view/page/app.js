@@ -55,7 +55,7 @@ function openSlot(slot, wish = {}) {
   const search = current();
   for (const button of at("slots").children) button.setAttribute("aria-pressed", button.dataset.slot === String(slot));
   app.nodes = shownNodes(search, slot);
-  tree.draw(search, app.nodes, app.data.pictures);
+  tree.draw(search, app.nodes, slot, app.data.pictures);
   at("turns").replaceChildren(...Array.from({ length: search.turns + 2 }, (_, turn) => tab(turn > search.turns ? "Committed" : turn ? `${turn}` : "Start", () => goTo(turn))));
   const leaves = shownLeaves(search, slot);
   const known = search.byId.has(wish.node) && tree.nodes.has(wish.node);

@@ -5,8 +5,38 @@ const BOARD = { chosen: 66, start: 76, kept: 58, pruned: 48, merged: 48, live: 4
 const CARD = { width: 176, chosen: 42, start: 42, kept: 38, pruned: 23, merged: 23, live: 23, gap: 7, between: 40 };
 const ARROW = 12; // breadth of an action in a caption
 const STRETCH = 1.7; // how far turns may stand apart to fill the canvas
+const BESIDE = 46; // between trees
 
-/** Boxes by id, lanes by turn, and the size of all; `aspect` is the canvas's width over its height. */
+/** The trees of a view, and the size of all: one, or where a group is looked at whose slots are searched on their own, one
+ * a slot, in as many rows as fill the canvas best. `aspect` is the canvas's width over its height. */
+function arrange(search, nodes, slot, aspect) {
+  if (slot !== "all" || !search.branches) {
+    const only = layOut(search, nodes, aspect);
+    return { ...only, panels: [{ ...only, nodes, name: "Start" }] };
+  }
+  const panels = search.chosen.map((_, number) => {
+    const own = nodes.filter((node) => node.slot === number);
+    return { ...layOut(search, own, null), nodes: own, name: `slot ${number}` };
+  });
+  const tables = panels.map((_, number) => tabulate(panels, number + 1));
+  const needed = ({ width, height }) => Math.max(width, height * aspect);
+  const table = tables.reduce((best, one) => (needed(one) < needed(best) ? one : best));
+  panels.forEach((panel, number) => Object.assign(panel, table.places[number]));
+  return { panels, x: 0, y: 0, width: table.width, height: table.height };
+}
+
+/** Panels in rows of so many: where each stands, and the size of all. */
+function tabulate(panels, columns) {
+  const rows = Math.ceil(panels.length / columns);
+  const most = (count, lineOf, side) => Array.from({ length: count }, (_, line) => Math.max(...panels.filter((_, number) => lineOf(number) === line).map((panel) => panel[side])) + BESIDE);
+  const widths = most(columns, (number) => number % columns, "width");
+  const heights = most(rows, (number) => Math.floor(number / columns), "height");
+  const before = (sizes, line) => sizes.slice(0, line).reduce((sum, one) => sum + one, 0);
+  const places = panels.map((panel, number) => ({ left: before(widths, number % columns) - panel.x, top: before(heights, Math.floor(number / columns)) - panel.y }));
+  return { places, width: before(widths, columns) - BESIDE, height: before(heights, rows) - BESIDE };
+}
+
+/** One tree: boxes by id, lanes by turn, and its size; `aspect` null: as small as it can be. */
 function layOut(search, nodes, aspect) {
   const grid = search.grid;
   const shown = new Set(nodes.map((node) => node.id));
@@ -42,6 +72,7 @@ function layOut(search, nodes, aspect) {
 /** From one turn to the next: what boxes need, more where the canvas has room for it. */
 function spacing(breadth, turns, aspect, grid) {
   const least = grid ? BOARD.start + BOARD.caption + BOARD.between : CARD.width + CARD.between;
+  if (aspect === null) return grid ? least - BOARD.caption : least;
   const filling = (grid ? breadth / aspect : breadth * aspect) / (turns + 1);
   return Math.min(Math.max(least, filling), least * (grid ? STRETCH : 1.15));
 }

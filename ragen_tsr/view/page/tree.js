@@ -37,10 +37,10 @@ class Tree {
     this.#listen();
   }
 
-  draw(search, nodes, pictures) {
+  draw(search, nodes, slot, pictures) {
     this.search = search;
     const { width, height } = this.element.getBoundingClientRect();
-    this.layout = layOut(search, nodes, width && height ? width / height : 1.5);
+    this.layout = arrange(search, nodes, slot, width && height ? width / height : 1.5);
     this.nodes = new Map();
     this.edges = new Map();
     const faces = new Map();
@@ -48,28 +48,34 @@ class Tree {
       if (!faces.has(place)) faces.set(place, picture(pictures, place));
       return faces.get(place).cloneNode(true);
     };
+    this.lanes = [];
+    this.world.replaceChildren(...this.layout.panels.map((panel) => this.#panel(panel, face)));
+    this.fit();
+  }
+
+  #panel(panel, face) {
     const [lanes, edges, shown] = [svg("g"), svg("g"), svg("g")];
-    this.lanes = this.layout.lanes.map((box, turn) => {
-      const name = svg("text", { class: "lane-name", x: box.x + 10, y: box.y + 20 }, turn ? `Turn ${turn}` : "Start");
+    panel.lanes.forEach((box, turn) => {
+      const title = turn || this.layout.panels.length === 1 ? "lane-name" : "lane-name title";
+      const name = svg("text", { class: title, x: box.x + 10, y: box.y + 20 }, turn ? `Turn ${turn}` : panel.name);
       const lane = svg("g", {}, svg("rect", { ...box, rx: 10, class: "lane" }), name);
+      this.lanes.push([turn, lane]);
       lanes.append(lane);
-      return lane;
     });
-    const beginning = search.grid ? "" : face(search.start).textContent;
-    for (const node of [search.root, ...nodes]) {
-      const box = this.layout.boxes.get(node.id);
-      const drawn = this.#node(node, box, search.grid ? face(node.picture) : null, beginning);
+    const { grid, root, start } = this.search;
+    const beginning = grid ? "" : face(start).textContent;
+    for (const node of [root, ...panel.nodes]) {
+      const box = panel.boxes.get(node.id);
+      const drawn = this.#node(node, box, grid ? face(node.picture) : null, beginning);
       this.nodes.set(node.id, drawn);
       shown.append(drawn);
       if (node.id === START) continue;
-      const parent = this.layout.boxes.get(node.parent);
-      const edge = svg("path", { class: `edge ${node.became}`, d: curve(parent, box, search.grid) });
+      const edge = svg("path", { class: `edge ${node.became}`, d: curve(panel.boxes.get(node.parent), box, grid) });
       this.edges.set(node.id, edge);
       if (node.became === "chosen") edges.append(edge);
       else edges.prepend(edge);
     }
-    this.world.replaceChildren(lanes, edges, shown);
-    this.fit();
+    return svg("g", { transform: `translate(${panel.left ?? 0} ${panel.top ?? 0})` }, lanes, edges, shown);
   }
 
   /** Shows the search as it was after a turn; `turns + 1`: with what was committed. */
@@ -85,11 +91,11 @@ class Tree {
         part?.classList.toggle("dim", left);
       }
     }
-    this.lanes.forEach((lane, at) => {
+    this.lanes.forEach(([at, lane]) => {
       lane.classList.toggle("later", at > turn);
       for (const part of lane.children) part.classList.toggle("now", !over && at === turn);
     });
-    if (!over) this.#reveal(turn);
+    if (!over && this.layout.panels.length === 1) this.#reveal(turn);
   }
 
   pick(id) {
@@ -104,8 +110,10 @@ class Tree {
     const kind = this.search.grid ? "grid" : "cards";
     const margin = 14;
     const fitting = Math.min((width - 2 * margin) / this.layout.width, (height - 2 * margin - 24) / this.layout.height);
-    const scale = Math.min(LARGEST[kind], Math.max(fitting, SMALLEST[kind]));
-    const start = this.layout.boxes.get(START);
+    const least = this.layout.panels.length > 1 ? 0 : SMALLEST[kind];
+    const scale = Math.min(LARGEST[kind], Math.max(fitting, least));
+    const { boxes } = this.layout.panels[0];
+    const start = boxes.get(START);
     const along = (size, from, extent, middle) =>
       extent * scale <= size - 2 * margin ? (size - extent * scale) / 2 - from * scale : middle;
     this.view = {
@@ -140,7 +148,8 @@ class Tree {
 
   /** Moves a turn's lane into sight. */
   #reveal(turn) {
-    const lane = this.layout.lanes[turn];
+    const lane = this.layout.panels[0].lanes[turn];
+    if (!lane) return;
     const { width, height } = this.element.getBoundingClientRect();
     const { x, y, scale } = this.view;
     const beyond = (from, extent, size) => Math.min(0, size - (from + extent)) || Math.max(0, -from);
