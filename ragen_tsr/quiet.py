@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,19 +23,31 @@ class _ConsoleHandler(logging.Handler):
         self.console.print(record.getMessage(), style="yellow", markup=False, soft_wrap=True)
 
 
+def _talkative() -> list[str]:
+    """Loggers that write to the terminal themselves."""
+    known = logging.root.manager.loggerDict.values()
+    return [
+        one.name
+        for one in known
+        if isinstance(one, logging.Logger)
+        and any(isinstance(h, logging.StreamHandler) and h.stream in (sys.stdout, sys.stderr) for h in one.handlers)
+    ]
+
+
 @contextlib.contextmanager
 def quiet_libraries(log: Path, console: Console) -> Iterator[None]:
     """Send what libraries print and log to ``log``; this package's warnings go to the console as well."""
     with log.open("a", encoding="utf-8", buffering=1) as stream:
         to_file = logging.StreamHandler(stream)
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        loggers = {name: logging.getLogger(name) for name in ("", "ray", "ragen_tsr")}
+        loggers = {name: logging.getLogger(name) for name in ("", "ray", "ragen_tsr", *_talkative())}
         before = {name: (list(one.handlers), one.level) for name, one in loggers.items()}
-        for one in loggers.values():
+        for name, one in loggers.items():
             one.handlers.clear()  # made at import, they hold the terminal
+            if name:
+                one.addHandler(to_file if not one.propagate else logging.NullHandler())
         loggers[""].addHandler(to_file)
         loggers[""].setLevel(logging.INFO)
-        loggers["ray"].addHandler(to_file if not loggers["ray"].propagate else logging.NullHandler())
         loggers["ragen_tsr"].addHandler(_ConsoleHandler(console))
         loggers["ragen_tsr"].setLevel(logging.DEBUG)
         try:
