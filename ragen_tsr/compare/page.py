@@ -7,7 +7,6 @@ with links to the figures, ``compare.json`` every number. Rows and figures are m
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -109,7 +108,7 @@ def write(
         write_whole(folder / f"times-{one.kind}.csv", tables.flat(one.times).to_csv(index=False))
     write_whole(folder / "compare.json", json.dumps(_numbers(command, runs, found, notes), indent=1, allow_nan=False))
     write_whole(folder / "compare.md", _markdown(title, command, found, notes, drawn))
-    write_whole(folder / "compare.html", _html(title, command, found, notes, drawn))
+    write_whole(folder / "compare.html", _html(folder, title, command, found, notes, drawn))
 
 
 def _tables(one: AtBudget) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -152,11 +151,9 @@ def _save(figure: Figure, stem: Path) -> None:
             os.replace(partial, stem.with_name(stem.name + ending))
 
 
-def _svg(figure: Figure, name: str) -> str:
-    out = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
-    text = out.getvalue()
+def _svg(stem: Path) -> str:
+    """A saved figure as an element of a page."""
+    text = stem.with_name(stem.name + ".svg").read_text(encoding="utf-8")
     return text[text.index("<svg") :]
 
 
@@ -207,6 +204,7 @@ def _markdown(
 
 
 def _html(
+    folder: Path,
     title: str,
     command: str,
     found: Sequence[AtBudget],
@@ -217,7 +215,7 @@ def _html(
     for one in found:
         result, when = (tables.page(table) for table in _tables(one))
         sections.append({"caption": one.caption, "results": result, "times": when, "sentences": one.sentences})
-    shown = [{"svg": _svg(figure, name), "caption": caption} for name, (figure, caption) in drawn.items()]
+    shown = [{"svg": _svg(folder / name), "caption": caption} for name, (_, caption) in drawn.items()]
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(title=title, command=command, notes=notes, sections=sections, figures=shown)
