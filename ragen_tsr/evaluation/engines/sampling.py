@@ -13,8 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 from verl import DataProto
 
-from ragen_tsr.embedded.workers.rollout.hf_cpu import OPENING_MODES
-from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, CallKey
+from ragen_tsr.embedded.workers.rollout.noise import OPENING_MODES, ROLLOUT_KEY, ROWS_KEY, CallKey
 
 SEEDS = 2**31
 """Seeds are below this: the largest that every server takes."""

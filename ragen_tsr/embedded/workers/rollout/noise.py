@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 STREAMS = ("train", "validate")
+OPENING_MODES = ("singleturn", "multiturn-start")
+"""What ``meta_info["mode"]`` says in the first call of a rollout."""
 
 ROWS_KEY = "noise_rows"
 """Name in ``non_tensor_batch`` of the row numbers that the caller gives; int64 ``[rows]``."""
