@@ -47,6 +47,10 @@ from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
 
 OK, REFUSED = 0, 2
+MEASURE_FOLDER, MEASURED_STEPS = "measured", 3
+"""Below the folder of the runs; steps of a run that is only made to be timed."""
+OF_EVALUATIONS = ("engine", "evaluation.")
+"""Overrides that begin so are for ``eval.sh``, the others for ``train.sh``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(file=sys.stdout, highlight=False)
     try:
         command = read(sys.argv[1:] if arguments is None else arguments)
+        if command.measure:
+            command = replace(command, rates={**command.rates, **measure(Plan(command), console)})
         plan = Plan(command)
         plan.show(console)
         finished = not command.run or make(command, plan, console)
@@ -81,8 +87,9 @@ class Command:
     run: bool
     parallel: int
     max_hours: float | None
+    measure: bool
     rates: dict[tuple[str, str], Rate]
-    """By task and ``model_path``: of runs that were named."""
+    """By task and ``model_path``: of runs that were named, or made for this."""
     tokens_per_second: float | None
     overrides: tuple[str, ...]
 
@@ -93,8 +100,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m ragen_tsr.experiments",
         description="The runs behind a table or figure of the paper, what they cost, and what came of them beside what "
         "the paper reports. Nothing is run without --run.",
-        epilog="Overrides are words of train.sh, for all runs, such as trainer.n_gpus_per_node=1; engine. keys are for "
-        "evaluations. Exit status: 0; 2: refused; 3: runs are missing.",
+        epilog="Overrides are words of train.sh, for all runs, such as trainer.n_gpus_per_node=1; engine. and "
+        "evaluation. keys are for evaluations. Exit status: 0; 2: refused; 3: runs are missing.",
         allow_abbrev=False,
     )
     made.add_argument("table", metavar="TABLE", help=", ".join(TABLES))
@@ -111,6 +118,11 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="estimate from the rate of this run folder, for its task and model; repeatable",
+    )
+    made.add_argument(
+        "--measure",
+        action="store_true",
+        help=f"train the dearest run of each task and model for {MEASURED_STEPS} steps and estimate from their rates",
     )
     made.add_argument(
         "--tokens-per-second",
@@ -157,6 +169,7 @@ def read(arguments: Sequence[str]) -> Command:
         run=parsed.run,
         parallel=parsed.parallel,
         max_hours=parsed.max_hours,
+        measure=parsed.measure,
         rates=dict(_rate_of(run) for run in parsed.measured),
         tokens_per_second=parsed.tokens_per_second,
         overrides=tuple(rest),
@@ -178,12 +191,12 @@ class Plan:
 
     def words(self, training: Training) -> tuple[str, ...]:
         """What ``train.sh`` is called with, but for the seed."""
-        own = [word for word in self.command.overrides if not word.startswith("engine")]
+        own = [word for word in self.command.overrides if not word.startswith(OF_EVALUATIONS)]
         return training.words(self.command.scale, own)
 
     def evaluation_words(self, evaluated: Evaluated) -> tuple[str, ...]:
         """What ``eval.sh`` is called with."""
-        own = [word for word in self.command.overrides if word.startswith("engine")]
+        own = [word for word in self.command.overrides if word.startswith(OF_EVALUATIONS)]
         return (*evaluated.words, f"scale={self.command.scale}", *own)
 
     def specs(self) -> list[RunSpec]:
@@ -202,7 +215,7 @@ class Plan:
         for number, cell in enumerate(("run", "steps", "turns a step, at most", "paper, h", "estimate, h")):
             drawn.add_column(cell, justify="right" if number else "left", no_wrap=not number)
         for training, one in self.costs.items():
-            work = self._work(training)
+            work = self.work(training)
             hours = "–" if one.paper is None else f"{'~' * one.interpolated}{one.paper:.2f}"
             estimate = "–" if one.estimate is None else f"{one.estimate:.2f}"
             drawn.add_row(training.name, str(work.steps), f"{work.responses:,}", hours, estimate)
@@ -247,11 +260,11 @@ class Plan:
 
     def _cost(self, training: Training) -> Cost:
         plain, beam = (Training(training.env, training.model, method) for method in ("none", "beam"))
-        work = self._work(training)
-        return cost(training, work, self._work(plain), self._work(beam), self._rate(training))
+        work = self.work(training)
+        return cost(training, work, self.work(plain), self.work(beam), self._rate(training))
 
-    def _work(self, training: Training) -> Work:
-        """The model changes nothing of it."""
+    def work(self, training: Training) -> Work:
+        """What a setting has to do; the model changes nothing of it."""
         key = (training.env, training.method, training.budget)
         if key not in self._works:
             config = compose(parse(self.words(training)))
@@ -278,6 +291,27 @@ class Plan:
                 return replace(default, tokens_per_second=command.tokens_per_second, source="as given")
             return from_paper(training, command.tokens_per_second, "as given")
         return default
+
+
+def measure(plan: Plan, console: Console) -> dict[tuple[str, str], Rate]:
+    """Train the dearest setting of each task and model for a few steps; their rates by task and ``model_path``.
+
+    Raises:
+        ConfigError: Words that cannot work, or a run that failed.
+    """
+    dearest: dict[tuple[str, str], Training] = {}
+    for training in sorted(plan.costs, key=lambda one: plan.work(one).responses):
+        dearest[training.env, training.model] = training
+    short = (f"trainer.total_training_steps={MEASURED_STEPS}", f"trainer.test_freq={MEASURED_STEPS}")
+    specs = [
+        RunSpec(one.name, (*plan.words(one), *short, "trainer.val_before_train=false", "trainer.save_freq=-1"))
+        for one in dearest.values()
+    ]
+    made = run_all(specs, plan.command.folder / MEASURE_FOLDER, console=console)
+    for one in made:
+        if one.status != "finished":
+            raise ConfigError(f"--measure: {one.spec.name} {one.status}; see {one.run_folder}")
+    return dict(_rate_of(one.run_folder) for one in made)
 
 
 def make(command: Command, plan: Plan, console: Console) -> bool:

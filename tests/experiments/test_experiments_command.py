@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 import subprocess
 
 import pytest
+from omegaconf import OmegaConf
 
 from ragen_tsr.compare.runs import RunResult
-from ragen_tsr.config import ConfigError
+from ragen_tsr.config import parse
 from ragen_tsr.experiments import command
-from ragen_tsr.experiments.command import main, read
+from ragen_tsr.experiments.command import main
 
 composed = functools.lru_cache(command.compose)
 
@@ -118,6 +120,31 @@ def test_an_interrupted_command_says_so(tmp_path, monkeypatch, capsys):
     assert "goes on where it stopped" in capsys.readouterr().out
 
 
-def test_rates_belong_to_their_task_and_model(tmp_path):
-    with pytest.raises(ConfigError, match="must be a run folder"):
-        read(["table1", "--measured", str(tmp_path)])
+def test_measuring_trains_the_dearest_setting_of_each_task_and_model(tmp_path, monkeypatch, capsys):
+    timed = []
+
+    def run_all(specs, folder, **_):
+        timed.extend(specs)
+        results = []
+        for spec in specs:
+            path = folder / spec.name
+            path.mkdir(parents=True)
+            config = composed(parse(spec.words))
+            (path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+            step = {
+                "step": 1,
+                "timing_s/step": 30.0,
+                "train/search/generated_tokens": 12_345,
+                "train/search/nodes_expanded": 1000,
+                "train/search/seconds/generation": 10.0,
+            }
+            (path / "metrics.jsonl").write_text(json.dumps(step) + "\n")
+            results.append(RunResult(spec, path, "finished"))
+        return results
+
+    monkeypatch.setattr(command, "run_all", run_all)
+    assert main(["table4", "--measure", "--folder", str(tmp_path)]) == 0
+    assert [spec.name for spec in timed] == ["sokoban-qwen2.5-3b-beam-M6B2"]
+    out = capsys.readouterr().out
+    assert "1,234 generated tokens a second: sokoban-qwen2.5-3b-beam-M6B2" in out
+    assert "by measured rates: 3 x " in out
