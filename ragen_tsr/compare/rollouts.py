@@ -39,6 +39,25 @@ RATIOS = {"tokens": "generated_tokens", "steps": "env_steps"}
 
 
 @dataclass(frozen=True)
+class Job:
+    """One rollout, and the file it is in once it is over."""
+
+    variation: Variation
+    method: str
+    seed: int
+    file: Path
+
+    @property
+    def label(self) -> str:
+        """For a person."""
+        return " ".join(filter(None, [self.method, self.variation.name, f"seed {self.seed}"]))
+
+    def of(self, variation: Variation, method: str) -> bool:
+        """Whether it belongs to that row of the table."""
+        return (self.variation, self.method) == (variation, method)
+
+
+@dataclass(frozen=True)
 class Row:
     """One method under one variation, all seeds together."""
 
@@ -72,31 +91,38 @@ def main(command: Command, folder: Path, console: Console) -> int:
     """Play what is not on disk yet, show and write the outcome; returns the exit status."""
     import torch
 
-    configs = {
-        (variation.name, method, seed): compose(command, method, seed, variation)
-        for variation in command.variations
+    jobs = [
+        Job(variation, method, seed, folder / "rollouts" / f"{number}-{method}-{seed}.json")
+        for number, variation in enumerate(command.variations)
         for method in command.methods
         for seed in range(command.seeds)
-    }
+    ]
+    configs = {job: compose(command, job) for job in jobs if not job.file.is_file()}  # all refusals come first
     save(command, folder)
     torch.set_num_threads(1)  # a second one gains a tiny model nothing, and waits dearly on a busy machine
     with quiet_libraries(folder / LOG_FILE, console):
-        rows = [
-            Row(
-                variation.name,
-                method,
-                [
-                    _played(configs, command, folder, (variation.name, method, seed), console)
-                    for seed in range(command.seeds)
-                ],
+        # random acts as often as none did
+        for job in sorted(configs, key=lambda job: (command.variations.index(job.variation), job.method == RANDOM)):
+            actions = None
+            if job.method == RANDOM:
+                plain = next(one for one in jobs if one.of(job.variation, "none") and one.seed == job.seed)
+                actions = Played.load(plain.file).actions
+            played = play(configs[job], actions)
+            played.save(job.file)
+            console.print(
+                f"{job.label}: success {played.success.mean():.3f} in {played.seconds:.0f} s",
+                markup=False,
+                soft_wrap=True,
             )
-            for variation in command.variations
-            for method in command.methods
-        ]
+    rows = [
+        Row(variation.name, method, [Played.load(job.file) for job in jobs if job.of(variation, method)])
+        for variation in command.variations
+        for method in command.methods
+    ]
     return conclude(command, folder, rows, console)
 
 
-def compose(command: Command, method: str, seed: int, variation: Variation) -> DictConfig:
+def compose(command: Command, job: Job) -> DictConfig:
     """The checked configuration of one rollout.
 
     Raises:
@@ -105,17 +131,17 @@ def compose(command: Command, method: str, seed: int, variation: Variation) -> D
     from ragen_tsr.config_checks import check
     from ragen_tsr.models.tasks import task_of
 
-    env, name, *words = command.words("none" if method == RANDOM else method, seed, variation)
+    env, name, *words = command.words("none" if job.method == RANDOM else job.method, job.seed, job.variation)
     sizes = [f"es_manager.train.env_groups={command.starts}", f"es_manager.train.group_size={command.group_size}"]
     try:
         config = configuration.compose(
             configuration.parse([env, name, *DEFAULTS, *words, *sizes, "search.record_groups=null"])
         )
         check(config, training=False)
-        if method == RANDOM:
+        if job.method == RANDOM:
             task_of(config)  # raises where there is none
     except ValueError as error:
-        raise ConfigError(f"{method} {variation.name}".strip() + f": {error}") from error
+        raise ConfigError(f"{job.label}: {error}") from error
     return config
 
 
@@ -249,31 +275,6 @@ def record(row: Row, base: Row) -> dict[str, Any]:
     for key in ("return/sampled", "success/sampled", "valid_rate/committed", "actions_per_turn/committed"):
         numbers[key.replace("/", "_")] = row.mean(key)
     return numbers
-
-
-def _played(
-    configs: dict[tuple[str, str, int], DictConfig],
-    command: Command,
-    folder: Path,
-    key: tuple[str, str, int],
-    console: Console,
-) -> Played:
-    """One rollout, read where it is over; ``random`` acts as often as ``none`` did, which is played first then."""
-    variation, method, seed = key
-    number = [one.name for one in command.variations].index(variation)
-    path = folder / "rollouts" / f"{number}-{method}-{seed}.json"
-    if path.is_file():
-        return Played.load(path)
-    actions = None
-    if method == RANDOM:
-        actions = _played(configs, command, folder, (variation, "none", seed), console).actions
-    played = play(configs[key], actions)
-    played.save(path)
-    said = " ".join(filter(None, [method, variation, f"seed {seed}" if command.seeds > 1 else ""]))
-    console.print(
-        f"{said}: success {played.success.mean():.3f} in {played.seconds:.0f} s", markup=False, soft_wrap=True
-    )
-    return played
 
 
 def _distinct(rows: Sequence[Row]) -> list[str]:
