@@ -1,10 +1,11 @@
-"""Takes the pictures of the report and of the viewer that stand in docs/.
+"""Takes pictures of reports and of the viewer, as they stand in docs/.
 
-    python docs/screenshots.py RUN [--beside RUN] [--shop RUN] [--at ADDRESS] [--into FOLDER]
+    python docs/screenshots.py report=RUN viewer=RUN#step=2 viewer-group=RUN#slot=all [--beside RUN] [--into FOLDER]
 
-RUN is a run folder with recorded searches, --beside one of search=none with the same seeds, --shop one of WebShop.
-Needs a Chromium on the PATH (Debian: apt install chromium) and no network. docs/viewer.md has the commands that the
-pictures there were taken with.
+Each NAME=RUN makes NAME.png: of the run's report where NAME begins with `report`, else of its recorded searches; what
+follows a # is the end of the viewer's address, as the page writes it. --beside is for runs with the same starts.
+Needs a Chromium on the PATH (Debian: apt install chromium) and no network. The commands that the pictures in docs/ were
+taken with stand in docs/viewer.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ragen_tsr.report import METRICS_FILE, write_report
-from ragen_tsr.view import NoSearchesError, RecordedRun, write_page
+from ragen_tsr.view import RecordedRun, write_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 VIEWER, REPORT = (1600, 1000), (1100, 1500)
@@ -31,35 +32,42 @@ SETTLED = 4000
 def main() -> int:
     """Run the command line; 2 if it cannot work."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--beside", type=Path)
-    parser.add_argument("--shop", type=Path)
-    parser.add_argument("--at", default="", help="what the viewer shows, as the end of its address says: step=1&slot=0")
-    parser.add_argument("--shop-at", default="")
-    parser.add_argument("--into", type=Path, default=Path(__file__).parent)
+    parser.add_argument("pictures", nargs="+", metavar="NAME=RUN[#ADDRESS]")
+    parser.add_argument("--beside", type=Path, metavar="RUN")
+    parser.add_argument("--into", type=Path, default=Path(__file__).parent, metavar="FOLDER")
     asked = parser.parse_args()
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         return _refuse(f"needs one of {', '.join(BROWSERS)} on the PATH")
-    try:
-        runs = {name: RecordedRun(folder) for name, folder in vars(asked).items() if name in RUNS and folder}
-    except NoSearchesError as error:
-        return _refuse(str(error))
-    if not (asked.run / METRICS_FILE).is_file():
-        return _refuse(f"{asked.run} has no {METRICS_FILE}")
     asked.into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        page = write_page(runs["run"], Path(folder) / "view.html", runs.get("beside"))
-        take(browser, f"{page.as_uri()}#{asked.at}", asked.into / "viewer.png", VIEWER)
-        take(browser, f"{page.as_uri()}#{asked.at}&slot=all", asked.into / "viewer-group.png", VIEWER)
-        if "shop" in runs:
-            page = write_page(runs["shop"], Path(folder) / "shop.html")
-            take(browser, f"{page.as_uri()}#{asked.shop_at}", asked.into / "viewer-shop.png", VIEWER)
-    take(browser, write_report(asked.run).resolve().as_uri(), asked.into / "report.png", REPORT)
+    try:
+        beside = RecordedRun(asked.beside) if asked.beside else None
+        for words in asked.pictures:
+            take_one(browser, words, beside, asked.into)
+    except ValueError as error:
+        return _refuse(str(error))
     return 0
 
 
-RUNS = ("run", "beside", "shop")
+def take_one(browser: str, words: str, beside: RecordedRun | None, into: Path) -> None:
+    """Take the picture that ``NAME=RUN[#ADDRESS]`` asks for.
+
+    Raises:
+        ValueError: The words or the run cannot work.
+    """
+    name, equals, where = words.partition("=")
+    folder, _, address = where.partition("#")
+    run = Path(folder)
+    if not name or not equals or not folder:
+        raise ValueError(f"{words}: must be NAME=RUN or NAME=RUN#ADDRESS")
+    if name.startswith("report"):
+        if not (run / METRICS_FILE).is_file():
+            raise ValueError(f"{run} has no {METRICS_FILE}: it must be a run folder")
+        take(browser, write_report(run).resolve().as_uri(), into / f"{name}.png", REPORT)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        page = write_page(RecordedRun(run), Path(scratch) / "view.html", beside)
+        take(browser, f"{page.as_uri()}#{address}", into / f"{name}.png", VIEWER)
 
 
 def take(browser: str, address: str, target: Path, size: tuple[int, int]) -> None:
@@ -70,13 +78,8 @@ def take(browser: str, address: str, target: Path, size: tuple[int, int]) -> Non
         subprocess.TimeoutExpired: It took more than two minutes.
     """
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--virtual-time-budget={SETTLED}"]
-    window = f"--window-size={size[0]},{size[1]}"
-    subprocess.run(
-        [browser, *flags, window, f"--screenshot={target.resolve()}", address],
-        check=True,
-        timeout=120,
-        capture_output=True,
-    )
+    shot = [f"--window-size={size[0]},{size[1]}", f"--screenshot={target.resolve()}"]
+    subprocess.run([browser, *flags, *shot, address], check=True, timeout=120, capture_output=True)
     Console().print(str(target), markup=False, highlight=False, soft_wrap=True)
 
 

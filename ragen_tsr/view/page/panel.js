@@ -88,7 +88,7 @@ function showComparison(element, search, slot, turn, pictures) {
     html("h2", {}, plain ? "Return by turn" : "What the search gained", html("span", { class: "chip" }, where)),
     html("p", { class: "note" }, plain
       ? "Plain sampling: what was sampled is what was committed."
-      : "Estimated: at each turn, one of the sampled turns at random. Later turns begin where the search went on, so this flatters none."),
+      : "Estimated: at each turn, one of the sampled turns at random. Later turns begin where the search went on, which favours none."),
     table(rows, again),
     chart(rows, search, turn),
   );
