@@ -69,7 +69,7 @@ def write_report(folder: Path) -> Path:
         tiles=_tiles(summary),
         run=_run(summary, steps),
         sections=[shown for section in sections if (shown := section.shown()) is not None],
-        episodes=_shown_episodes(folder),
+        episodes=_shown_episodes(folder, config),
         draw=artist(config),
         board_style=Markup(BOARD_STYLE),
         config=written.read_text(encoding="utf-8") if config is not None else "",
@@ -77,11 +77,13 @@ def write_report(folder: Path) -> Path:
     return write_whole(folder / REPORT_FILE, page)
 
 
-def _shown_episodes(folder: Path) -> list[tuple[str, str, list[trajectories.Trajectory]]]:
+def _shown_episodes(folder: Path, config: DictConfig | None) -> list[tuple[str, str, list[trajectories.Trajectory]]]:
     """Heading, remark and episodes of each strip of episodes that there is something for."""
+    searched = config is not None and OmegaConf.select(config, "search.at_val")
+    how = "Searched" if searched else "Plain sampling"
     kinds = [
-        ("validation", "Plain sampling, latest validation.", trajectories.validated(folder)),
-        ("training", "Committed by the search, latest recorded steps.", trajectories.committed(folder)),
+        ("validation", f"{how}, latest validation.", trajectories.validated(folder)),
+        ("training", "Committed trajectories, latest recorded steps.", trajectories.committed(folder)),
     ]
     shown = []
     for kind, remark, found in kinds:
