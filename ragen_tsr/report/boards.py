@@ -23,6 +23,9 @@ FROZEN_LAKE_TILES = ("player", "ice", "hole", "goal", "player in hole", "player 
 GRID_HEADING = "Grid Map:"
 """Stands before the grid where coordinates are listed as well."""
 
+RIM = 0.6
+"""How much of the walls around a room is shown, in cells."""
+
 WISH = re.compile(r"\AInstruction:(?: \[SEP\])? (?P<wish>.*?)(?: \[SEP\] |\n|\Z)", re.DOTALL)
 PRODUCT = re.compile(r"[A-Z0-9]{10}\Z")
 OFFERED = "Actions: "
@@ -85,19 +88,34 @@ def _grid(state: str, look: Look) -> list[str]:
     return rows if known else []
 
 
+Cell = tuple[int, int]
+Tiles = Mapping[Cell, str]
+
+
 def _draw(rows: list[str], look: Look) -> str:
     tiles = {(x, y): look.symbols[symbol] for y, row in enumerate(rows) for x, symbol in enumerate(row)}
     width, height = len(rows[0]), len(rows)
     draw = _sokoban if look.env_type == "sokoban" else _frozen_lake
     label = escape("\n".join(rows), quote=True)
+    box = " ".join(f"{number:g}" for number in _sight(tiles, width, height))
     return (
-        f'<svg class="board" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'<svg class="board" xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img" '
         f'aria-label="{label}">{"".join(draw(tiles, width, height))}</svg>'
     )
 
 
-Cell = tuple[int, int]
-Tiles = Mapping[Cell, str]
+def _sight(tiles: Tiles, width: int, height: int) -> tuple[float, float, float, float]:
+    """What is shown of a board, as left, top, width and height: a square around what is not wall, with a rim."""
+    inside = [cell for cell, tile in tiles.items() if tile != "wall"] or list(tiles)
+    columns, rows = ([cell[axis] for cell in inside] for axis in (0, 1))
+    side = 1 + 2 * RIM + max(max(columns) - min(columns), max(rows) - min(rows))
+
+    def along(cells: list[int], size: int) -> tuple[float, float]:
+        shown = min(side, size)
+        return min(max((min(cells) + max(cells) + 1 - shown) / 2, 0), size - shown), shown
+
+    (left, across), (top, down) = along(columns, width), along(rows, height)
+    return left, top, across, down
 
 
 def _sokoban(tiles: Tiles, width: int, height: int) -> Iterable[str]:

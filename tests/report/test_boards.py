@@ -29,11 +29,23 @@ def places(svg: str, colour: str) -> list[tuple[str, str]]:
 
 def test_a_room_has_its_tiles_in_their_cells():
     svg = board_svg("#####\n#P_O#\n#_X√#\n#####", SOKOBAN)
-    assert ET.fromstring(svg).get("viewBox") == "0 0 5 4"
     assert places(svg, BOX) == [("2.5", "2.5")]
     assert places(svg, BOX_ON_TARGET) == [("3.5", "2.5")]
     assert places(svg, RING) == [("3.5", "1.5"), ("3.5", "2.5")]
     assert svg.count("h1v1h-1z") == 14  # walls
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        ("######\n######\n######\n###PX#\n###_O#\n######", "2.4 2.4 3.2 3.2"),
+        ("######\n#PX_O#\n######", "0.4 0 5.2 3"),
+        ("PXO\n___\n___", "0 0 3 3"),
+        ("##\n##", "0 0 2 2"),
+    ],
+)
+def test_what_is_only_wall_is_cut_off_to_a_rim(room, shown):
+    assert ET.fromstring(board_svg(room, SOKOBAN)).get("viewBox") == shown
 
 
 def test_the_runs_own_symbols_give_the_same_picture():
