@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import matplotlib.figure
 import pytest
 
 from ragen_tsr.experiments import pages, paper, pictures
@@ -119,4 +120,26 @@ def test_figures_3_and_4_are_drawn(folder):
         [path] = pictures.write(table, folder, 2)
         assert path.read_text().count("Sokoban, tiny") >= 1
     assert pictures.write(TABLE, folder, 2) == []
+
+
+def test_known_points_of_the_papers_curves_are_marked_beside_runs_of_its_policies(folder, monkeypatch):
+    marked = []
+    monkeypatch.setattr(pictures, "_mark", lambda axes, rows: marked.append([row.label for row in rows]))
+    pictures.write(Table("fig3", "", ("success",), TABLE.rows[2:]), folder, 2)
+    assert marked == [["Instance Filtering", "TSR (Beam Search)"]]
+
+
+def test_crosses_stand_where_the_paper_has_them():
+    axes = matplotlib.figure.Figure().subplots()
+    rows = [row for row in TABLES["fig3"].rows if row.task == "webshop"]
+    pictures._mark(axes, rows)
+    xs = [list(line.get_xdata()) for line in axes.lines]
+    assert xs == [[78, 85], [60, 70], [45, 65], [45, 50]]
+    assert list(axes.lines[-1].get_ydata()) == pytest.approx([0.8 * 0.853, 0.853])
+    tiny = matplotlib.figure.Figure().subplots()
+    pictures._mark(tiny, [row for row in TABLES["fig3"].at("cpu").rows if row.task == "webshop"])
+    assert not tiny.lines
+
+
+def test_no_runs_no_figure(folder):
     assert pictures.write(TABLES["fig3"], folder, 2) == []
