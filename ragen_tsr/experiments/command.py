@@ -289,7 +289,7 @@ class Plan:
         if command.tokens_per_second is not None:
             if default is not None:
                 return replace(default, tokens_per_second=command.tokens_per_second, source="as given")
-            return from_paper(training, command.tokens_per_second, "as given")
+            return from_paper(training, self.work(training), command.tokens_per_second, "as given")
         return default
 
 

@@ -133,17 +133,16 @@ def measured(run: Path) -> Rate:
     )
 
 
-def from_paper(training: Training, tokens_per_second: float, source: str) -> Rate:
+def from_paper(training: Training, work: Work, tokens_per_second: float, source: str) -> Rate:
     """A rate of which only the tokens a second are known; turns and their length are the paper's (tables 1 and 2).
 
     Means of the policy before and after training. The rest of a step, and validation, are left out.
     """
     ends = [paper.MAIN[training.env, training.model, method] for method in (paper.BASE, training.method)]
     turns = fmean(one.turns or 0.0 for one in ends)
-    limit = 9 if training.env == "webshop" else 5
     return Rate(
         tokens_per_second=tokens_per_second,
-        share=turns / limit,
+        share=turns / work.turns,
         tokens_per_turn=fmean((one.length or 0.0) / (one.turns or 1.0) for one in ends),
         rest_seconds=0.0,
         validation_seconds=0.0,

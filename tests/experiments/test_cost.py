@@ -51,7 +51,7 @@ def test_work_of_the_papers_beam_search():
 
 
 def test_rate_of_which_only_tokens_a_second_are_known():
-    found = from_paper(Training("sokoban", paper.SMALL, "none"), 8000, "given")
+    found = from_paper(Training("sokoban", paper.SMALL, "none"), work(1), 8000, "given")
     assert found.share == pytest.approx((4.7 + 4.4) / 2 / 5)
     assert found.tokens_per_turn == pytest.approx((293 / 4.7 + 105 / 4.4) / 2)
     assert (found.rest_seconds, found.validation_seconds) == (0, 0)
