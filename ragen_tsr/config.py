@@ -28,8 +28,8 @@ GROUPS = ("env", "search", "algo", "model", "scale", "wording")
 EVALUATION_GROUPS = (*GROUPS, "engine")
 TRAINING, EVALUATION = "tsr", "eval"
 """Roots of ``config/``."""
-DERIVED_GROUP = "fit"
-"""Files that env and scale choose between them."""
+DERIVED_GROUPS = ("fit", "model_fit")
+"""Files that env and scale, and model and scale, choose between them."""
 
 
 def _one_and_three_quarters(size: int, part: object = None) -> int:
@@ -105,7 +105,7 @@ def parse(arguments: Sequence[str]) -> Command:
             continue
         if key in ("env", "search"):
             raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
-        if key in (DERIVED_GROUP, "task_file"):
+        if key in (*DERIVED_GROUPS, "task_file"):
             raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given\n{usage()}")
         if key == "model" and value not in options("model"):
             argument = f"model_path={quoted(value)}"

@@ -9,10 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from ragen_tsr.config import ConfigError
+from ragen_tsr.config_checks import check as check_configuration
 from ragen_tsr.models import resolve_model, tiny
 from ragen_tsr.models.tasks import REGISTERED_TASKS, task_of
 from ragen_tsr.models.tasks.sokoban import SokobanTask
-from ragen_tsr.models.tiny import check, default_config, ensure_tiny, model_name, parameters
+from ragen_tsr.models.tiny import check, default_config, ensure_tiny, model_name, parameters, recipe_of
 
 RECIPE = SokobanTask.recipe
 
@@ -49,6 +51,20 @@ def test_recipe_wording_and_code_change_the_name(config, monkeypatch):
     monkeypatch.setattr(tiny, "_meaning", lambda path: "another code")
     names.add(model_name(config, recipe))
     assert len(names) == 7
+
+
+def test_strength_is_the_solvers_share_and_one_is_the_tasks_own(config):
+    assert recipe_of(config) == RECIPE
+    weak = recipe_of(OmegaConf.merge(config, {"tiny_strength": 0.5}))
+    assert weak.chats.solver_share == RECIPE.chats.solver_share / 2
+    assert replace(weak, chats=RECIPE.chats) == RECIPE
+    assert model_name(config, weak) != model_name(config, RECIPE)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 2.9, float("nan"), True, "much"])
+def test_strengths_without_a_policy_are_refused_before_a_run_is_made(config, strength):
+    with pytest.raises(ConfigError, match=r"tiny_strength=.*from 0 .* to 2\.857"):
+        check_configuration(OmegaConf.merge(config, {"tiny_strength": strength}))
 
 
 def test_comments_do_not_change_the_name_but_code_does(tmp_path):
