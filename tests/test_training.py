@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ragen_tsr.config import options
+from ragen_tsr.eval import evaluate, open_evaluation
 from ragen_tsr.report import write_report
 from ragen_tsr.train import build_trainer, open_run
 
@@ -95,6 +97,17 @@ def check_whole_run(folder: Path, tag: str) -> None:
     assert (folder / "config.yaml").exists()
     report = write_report(folder).read_text()
     assert "<svg" in report or "data:image" in report
+    check_evaluation_of(folder)
+
+
+def check_evaluation_of(folder: Path) -> None:
+    """Its last checkpoint, evaluated on more prompts, plays the run's own last validation again and goes on."""
+    env = folder.name.split("-")[0]
+    words = [env, str(folder), "evaluation.prompts=6", "evaluation.batch=3", f"trainer.local_log_dir={folder.parent}"]
+    evaluated, subject, config = open_evaluation(words)
+    about = evaluate(evaluated, subject, config, Console(quiet=True), "")
+    assert (about["own_validation"]["prompts"], about["own_validation"]["equal"]) == (4, 4)
+    assert about["step"] == 2
 
 
 def train(team: Team, task: str, method: str, folder: Path, whole: bool) -> tuple[Path, str]:
