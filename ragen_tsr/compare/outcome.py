@@ -17,7 +17,7 @@ from ragen_tsr.compare.budgets import Budget, Reading, Readings, read
 from ragen_tsr.compare.curves import TrainedRun
 from ragen_tsr.compare.verdict import Verdict, verdict
 from ragen_tsr.config import load_task
-from ragen_tsr.evaluation.seen import Start, is_seen, training_starts
+from ragen_tsr.evaluation.seen import Start, first_steps, start_of
 from ragen_tsr.statistics import Interval, bootstrap
 
 BASE = "base"
@@ -60,7 +60,7 @@ class Outcome:
 
     def __init__(self, runs: Sequence[TrainedRun], budgets: dict[str, Budget], methods: Sequence[str]) -> None:
         self.budgets, self.methods = budgets, tuple(methods)
-        self._starts: dict[tuple[str, int, int], frozenset[Start]] = {}
+        self._first_steps: dict[tuple[str, int], dict[Start, int]] = {}
         self.readings: dict[tuple[str, str], Readings] = {}
         for variation, budget in budgets.items():
             for method in methods:
@@ -114,19 +114,21 @@ class Outcome:
         """Prompts that no seed's training stream had by then, so that (prompts, seeds) stays a table."""
         unseen = np.ones(len(readings.each[0].episodes), dtype=bool)
         for reading in readings.each:
-            starts = self._training_starts(reading)
-            unseen &= np.array([not is_seen(episode, starts) for episode in reading.episodes])
+            first = self._first_steps_of(reading.run)
+            unseen &= np.array([first.get(start_of(one), np.inf) > reading.step for one in reading.episodes])
         if not unseen.any():
             return None
         return bootstrap(readings.values("success")[unseen], crossed=True)
 
-    def _training_starts(self, reading: Reading) -> frozenset[Start]:
-        run = reading.run
-        key = (run.variation, run.seed, reading.step)
-        if key not in self._starts:
+    def _first_steps_of(self, run: TrainedRun) -> dict[Start, int]:
+        """When a seed's training stream had a start first; the same for all methods, as far as the longest run goes."""
+        key = (run.variation, run.seed)
+        if key not in self._first_steps:
+            same = (one for readings in self.readings.values() for one in readings.each)
+            longest = max(one.step for one in same if (one.run.variation, one.run.seed) == key)
             load_task(OmegaConf.select(run.config, "task_file"))
-            self._starts[key] = training_starts(_plain(run.config), reading.step)
-        return self._starts[key]
+            self._first_steps[key] = first_steps(_plain(run.config), longest)
+        return self._first_steps[key]
 
 
 def _before(readings: Readings) -> list[Readings]:

@@ -34,10 +34,15 @@ def is_seen(record: Mapping[str, Any], training: Container[Start]) -> bool:
 
 
 def training_starts(config: DictConfig, steps: int) -> frozenset[Start]:
-    """The starts of the first ``steps`` training steps of a run, found by resetting its environments.
+    """The starts of the first ``steps`` training steps of a run; see :func:`first_steps`."""
+    return frozenset(first_steps(config, steps))
 
-    Group g of step s, counted from 0, plays the seed ``seed.train + s * es_manager.train.env_groups + g``; groups are
-    dealt out to the tags in order.
+
+def first_steps(config: DictConfig, steps: int) -> dict[Start, int]:
+    """Every start of the first ``steps`` training steps of a run, and the step, from 1, that had it first.
+
+    They are found by resetting the run's environments. Group g of step s, counted from 0, plays the seed
+    ``seed.train + s * es_manager.train.env_groups + g``; groups are dealt out to the tags in order.
 
     Args:
         config: The run's configuration.
@@ -48,14 +53,15 @@ def training_starts(config: DictConfig, steps: int) -> frozenset[Start]:
     if config.seed.train is None:
         raise ValueError("seed.train=null: the training starts of a run without a seed cannot be known")
     if steps == 0:
-        return frozenset()
+        return {}
     alone = copy.deepcopy(config)
     OmegaConf.update(alone, "es_manager.train.group_size", 1)  # the slots of a group share their start
     manager = backend.EnvStateManager(alone, mode="train")
     try:
-        shown: set[Start] = set()
-        for _ in range(steps):
-            shown.update(str(cache["history"][0]["state"]) for cache in manager.reset())
-        return frozenset(shown)
+        first: dict[Start, int] = {}
+        for step in range(1, steps + 1):
+            for cache in manager.reset():
+                first.setdefault(str(cache["history"][0]["state"]), step)
+        return first
     finally:
         manager.close()

@@ -61,7 +61,7 @@ CONFIG = OmegaConf.to_yaml(
 @pytest.fixture(autouse=True)
 def _starts(monkeypatch):
     """The training stream had the first room only."""
-    monkeypatch.setattr("ragen_tsr.compare.outcome.training_starts", lambda config, steps: frozenset({"room 0"}))
+    monkeypatch.setattr("ragen_tsr.compare.outcome.first_steps", lambda config, steps: {"room 0": 1})
 
 
 @pytest.fixture
