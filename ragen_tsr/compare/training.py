@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +23,7 @@ from ragen_tsr.compare.curves import TrainedRun
 from ragen_tsr.compare.outcome import Outcome
 from ragen_tsr.compare.runs import RunResult, RunSpec
 from ragen_tsr.compare.verdict import Verdict, worst
-from ragen_tsr.config import compose, parse
+from ragen_tsr.config import ConfigError, compose, parse
 
 INTERRUPTED, UNFINISHED = 130, 3
 """Exit statuses beside those of the verdict."""
@@ -163,9 +163,18 @@ class Plan:
         return [key for key in self.everything if key[0] == self.command.tokens]
 
     def config(self, variation: Variation) -> DictConfig:
-        """The configuration that the runs of a variation have in common, unchecked."""
+        """The configuration that the runs of a variation have in common, unchecked but for what is read of it here.
+
+        Raises:
+            ConfigError: Words or values that cannot work.
+        """
         if variation not in self._configs:
-            self._configs[variation] = compose(parse(self.command.words(self.command.methods[0], 0, variation)))
+            config = compose(parse(self.command.words(self.command.methods[0], 0, variation)))
+            for key in ("trainer.total_training_steps", "seed.train"):
+                value = OmegaConf.select(config, key)
+                if type(value) is not int or value < 0:
+                    raise ConfigError(f"{key}={value!r}: must be an integer >= 0")
+            self._configs[variation] = config
         return self._configs[variation]
 
     def steps(self, variation: Variation) -> int:
@@ -180,7 +189,7 @@ class Plan:
         """The words of one run: defaults of a comparison, then what the command says, then what the budgets need."""
         method, seed, variation = key
         env, _, *rest = self.command.words(method, seed, variation)
-        every = -(-self.steps(variation) // VALIDATIONS)
+        every = max(1, -(-self.steps(variation) // VALIDATIONS))
         defaults = [f"es_manager.val.env_groups={PROMPTS}", f"trainer.test_freq={every}", f"trainer.save_freq={every}"]
         last = [f"seed.train={self.config(variation).seed.train + SEED_DISTANCE * seed}"]
         tokens = self.tokens[variation]
