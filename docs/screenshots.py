@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -29,13 +30,13 @@ SETTLED = 4000
 """Milliseconds of the page's own clock until the picture is taken."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 2 if it cannot work."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+", metavar="NAME=RUN[#ADDRESS]")
     parser.add_argument("--beside", type=Path, metavar="RUN")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent, metavar="FOLDER")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         return _refuse(f"needs one of {', '.join(BROWSERS)} on the PATH")

@@ -30,7 +30,7 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u202
 
 def in_script(value: Any) -> Markup:
     """A value as JSON that can stand in a ``<script>``: whatever texts hold, nothing in it ends the element."""
-    return Markup(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPES))
+    return Markup(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPES))
 
 
 def index(run: RecordedRun, steps: Iterable[int], beside: RecordedRun | None, *, served: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ by turn of what was committed and of what plain sampling would have had. What a 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,11 +160,16 @@ def _search(run: RecordedRun, record: Record, pictures: Pictures) -> dict[str, A
 
 
 def _node(node: Record, names: Mapping[int, str], picture: int) -> dict[str, Any]:
-    shown = {key: value for key, value in node.items() if key != "state"}
+    shown = {key: _written(value) for key, value in node.items() if key != "state"}
     if shown["raw_response"] == shown["response"]:
         del shown["raw_response"]
     labels = [names.get(action, str(action)) if isinstance(action, int) else action for action in node["actions"]]
     return {**shown, "actions": [ARROWS.get(label, label) for label in labels], "picture": picture}
+
+
+def _written(value: Any) -> Any:
+    """A value as JSON can hold it: a score may be infinite, and is then its name."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def gain(record: Record, slots: Sequence[int]) -> dict[str, list[float]]:

@@ -28,7 +28,7 @@ def make_server(run: RecordedRun, beside: RecordedRun | None, port: int) -> Thre
 
     @lru_cache(KEPT_STEPS)
     def step_json(step: int) -> bytes:
-        return json.dumps(step_page(run, step, beside), ensure_ascii=False).encode("utf-8")
+        return json.dumps(step_page(run, step, beside), ensure_ascii=False, allow_nan=False).encode("utf-8")
 
     class Handler(BaseHTTPRequestHandler):
         """``/``, ``/index.json`` (a run may go on) and ``/steps/<n>.json``; anything else is not found."""

@@ -69,6 +69,13 @@ def test_outcomes_drawn_again_are_no_samples():
     assert gain(record(nodes, [1]), [0])["return/sampled"] == [-0.1]
 
 
+def test_an_infinite_score_has_a_name_in_json(run):
+    nodes = [node(0, -1, 1, "chosen", score=float("-inf"), accumulated=float("inf"))]
+    write_step(run.folder, 2, [record(nodes, [0])])
+    [shown] = step_page(run, 2)["searches"][0]["nodes"]
+    assert (shown["score"], shown["accumulated"]) == ("-inf", "inf")
+
+
 def test_best_of_n_has_no_slots_of_its_own(run):
     nodes = [node(0, -1, 1, "pruned", slot=0), node(1, -1, 1, "chosen", slot=1), node(2, -1, 1, "chosen", slot=0)]
     write_step(run.folder, 2, [record(nodes, [1, 2])])

@@ -80,7 +80,9 @@ function moves(node) {
   return node.actions.length ? node.actions.join(" ") : "no action";
 }
 
+/** A number as people write it; one that is not finite comes as its name. */
 function number(value, digits = 2) {
+  if (typeof value === "string") return value.replace("-", "−").replace("inf", "∞");
   const text = value.toFixed(digits).replace(/\.?0+$/, "");
   return (text === "-0" || text === "" ? "0" : text).replace("-", "−");
 }
