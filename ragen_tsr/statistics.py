@@ -76,7 +76,7 @@ def bootstrap(values: np.ndarray, crossed: bool = False) -> Interval:
     elif crossed:
         first, second = (rng.multinomial(size, np.full(size, 1 / size), RESAMPLES) / size for size in clusters.shape)
         means = ((first @ clusters) * second).sum(axis=1)  # (RESAMPLES,)
-        low, high = np.quantile(means, (1 - CONFIDENCE) / 2), np.quantile(means, (1 + CONFIDENCE) / 2)
+        low, high = (float(np.quantile(means, share)) for share in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     else:
         bounds = stats.bootstrap(
             (clusters,),
@@ -87,5 +87,5 @@ def bootstrap(values: np.ndarray, crossed: bool = False) -> Interval:
             method="percentile",
             rng=rng,
         ).confidence_interval
-        low, high = bounds.low, bounds.high
-    return Interval(estimate, float(low), float(high))
+        low, high = float(bounds.low), float(bounds.high)
+    return Interval(estimate, low, high)
