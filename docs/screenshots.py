@@ -2,10 +2,10 @@
 
     python docs/screenshots.py report=RUN viewer=RUN#step=2 viewer-group=RUN#slot=all [--beside RUN] [--into FOLDER]
 
-Each NAME=RUN makes NAME.png: of the run's report where NAME begins with `report`, else of its recorded searches; what
-follows a # is the end of the viewer's address, as the page writes it. --beside is for runs with the same starts.
-Needs a Chromium on the PATH (Debian: apt install chromium) and no network. The commands that the pictures in docs/ were
-taken with stand in docs/viewer.md.
+Each NAME=RUN makes NAME.png: of the run's report where NAME begins with `report`, else of its recorded searches. What
+follows a # is the end of the viewer's address as the page writes it, or where the report's picture begins (#episodes).
+--beside is for runs with the same starts. Needs a Chromium on the PATH (Debian: apt install chromium) and no network.
+The commands that the pictures in docs/ were taken with stand in docs/viewer.md.
 """
 
 from __future__ import annotations
@@ -64,11 +64,21 @@ def take_one(browser: str, words: str, beside: RecordedRun | None, into: Path) -
     if name.startswith("report"):
         if not (run / METRICS_FILE).is_file():
             raise ValueError(f"{run} has no {METRICS_FILE}: it must be a run folder")
-        take(browser, write_report(run).resolve().as_uri(), into / f"{name}.png", REPORT)
+        with tempfile.TemporaryDirectory() as scratch:
+            page = Path(scratch) / "report.html"
+            page.write_text(_from(write_report(run).read_text(encoding="utf-8"), address), encoding="utf-8")
+            take(browser, page.as_uri(), into / f"{name}.png", REPORT)
         return
     with tempfile.TemporaryDirectory() as scratch:
         page = write_page(RecordedRun(run), Path(scratch) / "view.html", beside)
         take(browser, f"{page.as_uri()}#{address}", into / f"{name}.png", VIEWER)
+
+
+def _from(report: str, section: str) -> str:
+    """A report without what stands before a section."""
+    if section and f'id="{section}"' not in report:
+        raise ValueError(f"#{section}: the report has no such section")
+    return report + (f"<style>main > :not(#{section}, #{section} ~ *) {{ display: none }}</style>" if section else "")
 
 
 def take(browser: str, address: str, target: Path, size: tuple[int, int]) -> None:

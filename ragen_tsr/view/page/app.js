@@ -111,7 +111,8 @@ function account(search) {
     line.replaceChildren(html("b", {}, leaves.length === 1 ? (solved ? "Solved. " : "Not solved. ") : `${solved} of ${leaves.length} solved. `), parts.filter(Boolean).join(", "), ".");
   } else {
     const ended = turn.filter((node) => node.done).length;
-    parts.push(count("chosen", "kept") - ended > 0 && `${turn.filter((node) => node.children.length).length} go on`, ended && `${ended} ended (${turn.filter((node) => node.success).length} solved)`);
+    const on = turn.filter((node) => node.children.length).length;
+    parts.push(on && `${on} go on`, ended && `${ended} ended (${turn.filter((node) => node.success).length} solved)`);
     line.replaceChildren(html("b", {}, `Turn ${app.turn}: `), parts.filter(Boolean).join(", "), ".");
   }
 }

@@ -176,7 +176,7 @@ class Tree {
       const low = height < 30;
       const scored = low ? number(node.score) : `score ${number(node.score)}${node.reward ? `, reward ${number(node.reward)}` : ""}`;
       drawn.append(svg("text", { class: "moves", x: 9, y: low ? 15.5 : height / 2 - 3 }, short(moves(node), low ? 20 : 25)));
-      drawn.append(low ? svg("text", { x: width - 9, y: 15.5, style: "text-anchor: end" }, scored) : svg("text", { x: 9, y: height / 2 + 12 }, scored));
+      drawn.append(low ? svg("text", { x: width - (node.done ? 16 : 9), y: 15.5, style: "text-anchor: end" }, scored) : svg("text", { x: 9, y: height / 2 + 12 }, scored));
     }
     if (node.done) {
       const badge = svg("g", { class: node.success ? "badge" : "badge bad", transform: `translate(${width - 3} 3)` });
