@@ -34,6 +34,8 @@ DEFAULTS = ("scale=cpu", "model=tiny", "seed.train=900000", "search.rerolls=8")
 """Starts that no run trains on nor validates with; overrides come after these."""
 FIGURES = ("success", "return", "success again", "return again")
 LEDGER = ("generated_tokens", "prompt_tokens", "generation_calls", "env_steps", "nodes_expanded", "merged", "pruned")
+WORDS = ("variation", "method")
+"""Columns that hold no numbers."""
 RATIOS = {"tokens": "generated_tokens", "steps": "env_steps"}
 """Costs that the screen shows as multiples of the reference's, and where in the ledger they stand."""
 
@@ -151,13 +153,15 @@ def conclude(command: Command, folder: Path, rows: Sequence[Row], console: Conso
         f"{Path(command.env).stem}: {command.starts} starts x {command.group_size} committed trajectories"
         f"{f' x {command.seeds} seeds' if command.seeds > 1 else ''}, no training"
     )
-    header, cells = table(rows)
-    shown = Table(title=title)
-    for index, name in enumerate(header):
-        shown.add_column(name, justify="left" if index == header.index("method") else "right", no_wrap=True)
-    for row in cells:
-        shown.add_row(*row)
-    Console(file=console.file, width=max(console.width, 180), highlight=False).print(shown)
+    tables = [table(rows), costs(rows)]
+    wide = Console(file=console.file, width=max(console.width, 180), highlight=False)
+    for (header, cells), name in zip(tables, (title, "What it cost"), strict=True):
+        shown = Table(title=name)
+        for column in header:
+            shown.add_column(column, justify="left" if column in WORDS else "right", no_wrap=True)
+        for row in cells:
+            shown.add_row(*row)
+        wide.print(shown)
     lines = gains(rows)
     verdicts = judge(command, rows)
     lines += [sentence for sentence, _ in verdicts]
@@ -176,7 +180,7 @@ def conclude(command: Command, folder: Path, rows: Sequence[Row], console: Conso
     }
     write_whole(folder / "compare.json", json.dumps(outcome, indent=1))
     write_whole(folder / "compare.csv", _csv(records))
-    write_whole(folder / "compare.md", _markdown(f"{title}\n\n    {command.text}", header, cells, lines))
+    write_whole(folder / "compare.md", _markdown(f"{title}\n\n    {command.text}", tables, lines))
     console.print(f"results  {folder}", markup=False, soft_wrap=True)
     return int(status)
 
@@ -242,6 +246,21 @@ def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     return header, cells
 
 
+def costs(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Header and cells of the ledger, summed over seeds."""
+    varied = any(row.variation for row in rows)
+    header = [*(["variation"] if varied else []), "method", *(key.replace("_", " ") for key in LEDGER), "seconds"]
+    return header, [
+        [
+            *([row.variation] if varied else []),
+            row.method,
+            *(f"{row.cost(key):,.0f}" for key in LEDGER),
+            f"{row.seconds:.0f}",
+        ]
+        for row in rows
+    ]
+
+
 def gains(rows: Sequence[Row]) -> list[str]:
     """One line for each further figure of each method beside its reference."""
     lines = []
@@ -300,7 +319,9 @@ def _csv(records: Sequence[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _markdown(title: str, header: Sequence[str], cells: Sequence[Sequence[str]], lines: Sequence[str]) -> str:
-    listed = [header, ["---"] * len(header), *cells]
-    body = "\n".join(f"| {' | '.join(row)} |" for row in listed)
-    return f"# {title}\n\n{body}\n\n" + "".join(f"- {line}\n" for line in lines)
+def _markdown(title: str, tables: Sequence[tuple[list[str], list[list[str]]]], lines: Sequence[str]) -> str:
+    bodies = []
+    for header, cells in tables:
+        listed = [header, ["---" if name in WORDS else "---:" for name in header], *cells]
+        bodies.append("\n".join(f"| {' | '.join(row)} |" for row in listed))
+    return f"# {title}\n\n" + "\n\n".join(bodies) + "\n\n" + "".join(f"- {line}\n" for line in lines)

@@ -93,6 +93,7 @@ def test_the_figures_of_known_rollouts(compare, capsys):
     page = (compare.folder / "compare.md").read_text()
     assert "python -m ragen_tsr.compare sokoban" in page
     assert f"| beam | {beam['success']:.3f} [" in page
+    assert "| beam | 200 | 200 |" in page, "the ledger"
 
 
 def test_random_acts_as_often_as_none_did(compare):
