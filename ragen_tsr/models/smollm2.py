@@ -4,9 +4,9 @@ Decides where the GGUF file is found, how its tokenizer is put together, and whi
 reading the quantised weights to transformers. The package is never imported: it wants to run its weights with
 llama.cpp, which this project does not need.
 
-The special tokens are set here. What transformers makes of the file has beginning and end of text swapped:
-generation would end at ``<|im_start|>`` and never at ``<|im_end|>``. The file itself pads with ``<|im_end|>``, which
-then could not be told from the end of a turn.
+The special tokens are set here, and so is how text is cut. The tokenizer that transformers 4.57 makes of the file ends
+text at ``<|im_start|>`` and does not give every text back. The file itself pads with ``<|im_end|>``, which then could
+not be told from the end of a turn.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ import pytest
 import torch
 import worker_support as support
 from omegaconf import OmegaConf
+from transformers import AutoModelForCausalLM
+
+from ragen_tsr.embedded.workers.rollout.hf_cpu import fingerprint
+from ragen_tsr.models.checkpoints import merged
 
 ROWS, MINI, MICRO = 16, 8, 2
 
@@ -54,8 +58,8 @@ def spread(ranks: int) -> torch.Tensor:
     return rows.transpose(0, 1).reshape(-1)
 
 
-def run(ray: Any, model: Path, ranks: int) -> dict[str, Any]:
-    """Sample, evaluate and update once; tensors come back in the order of one rank."""
+def run(ray: Any, model: Path, ranks: int, folder: Path) -> dict[str, Any]:
+    """Sample, evaluate, update once and save; tensors come back in the order of one rank."""
     with worker_groups(ray, model, ranks) as (actor, critic):
         result: dict[str, Any] = {}
         prompts = support.prompts(support.random_prompts(8), mode="singleturn")
@@ -73,12 +77,17 @@ def run(ray: Any, model: Path, ranks: int) -> dict[str, Any]:
         result["log_probs_after"] = actor.compute_log_prob(batch).batch["old_log_probs"][back]
         result["values_after"] = critic.compute_values(batch).batch["values"][back]
         result["fingerprints"] = actor.weight_fingerprint()
+        result["checkpoint"] = folder / str(ranks)
+        actor.save_checkpoint(str(result["checkpoint"]))
         return result
 
 
 @pytest.fixture(scope="module")
-def runs(ray_session: Any, tiny_model: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    return run(ray_session, tiny_model, 1), run(ray_session, tiny_model, 2)
+def runs(
+    ray_session: Any, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return run(ray_session, tiny_model, 1, folder), run(ray_session, tiny_model, 2, folder)
 
 
 def test_two_ranks_sample_what_one_samples(runs: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -104,3 +113,9 @@ def test_updates_moved_the_models(runs: tuple[dict[str, Any], dict[str, Any]]) -
         assert not torch.allclose(result["values"], result["values_after"], atol=1e-3)
         assert all(rank["actor"] != rank["rollout"] for rank in result["fingerprints"])
     assert len({rank["actor"] for rank in runs[1]["fingerprints"]}) == 1
+
+
+def test_a_merged_checkpoint_has_the_trained_weights_bit_for_bit(runs: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    for result in runs:
+        model = AutoModelForCausalLM.from_pretrained(merged(result["checkpoint"]), dtype="auto")
+        assert fingerprint(model.state_dict().items()) == result["fingerprints"][0]["actor"]
