@@ -214,8 +214,9 @@ def _check(config: DictConfig, subject: Subject) -> None:
 def _facts(config: DictConfig, subject: Subject) -> dict[str, str]:
     """What a person should know of an evaluation before it starts."""
     manager, proxy, sampling = config.es_manager.val, config.agent_proxy, config.actor_rollout_ref.rollout.val_kwargs
-    searched = {key: value for key, value in config.search.items() if value not in (None, False)}
-    shown = " ".join(f"{key}={searched[key]}" for key in searched if key not in ("name", "at_val", "record_groups"))
+    hidden = ("name", "at_val", "record_groups", "rerolls")
+    searched = {key: value for key, value in config.search.items() if value not in (None, False) and key not in hidden}
+    shown = " ".join(f"{key}={value}" for key, value in searched.items())
     model = subject.word
     if subject.checkpoint is not None:
         model = f"{subject.word}, after step {subject.step}"

@@ -65,6 +65,13 @@ def test_what_the_command_says_wins_over_the_run(run):
     assert list(config.es_manager.val.env_configs.tags) == ["LargerSokoban"]
 
 
+def test_a_task_of_ones_own(tmp_path):
+    example = Path(__file__).parents[2] / "docs" / "examples" / "windy_field.py"
+    _, _, config = read([str(example), "org/model", "scale=cpu", "search=lookahead"])
+    check_evaluation(config)
+    assert (config.task_file, config.model_path) == (str(example), "org/model")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

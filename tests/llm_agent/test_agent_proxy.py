@@ -69,6 +69,21 @@ def test_validation_is_plain_sampling_unless_asked_for(make_config, workers):
     assert len(asked.responses[0]) == 3 * 4
 
 
+@pytest.mark.parametrize("env", ["sokoban", "frozen_lake"])
+def test_plain_validation_is_the_base_classs_whatever_training_searches(make_config, workers, env):
+    config = make_config("beam", "env_noise=independent", env=env)
+    base_workers, our_workers = workers(), workers()
+    base = backend.LLMAgentProxy(config, base_workers, base_workers.tokenizer)
+    proxy = SearchAgentProxy(config, our_workers, our_workers.tokenizer)
+    theirs, ours = base.rollout(batch(), val=True), proxy.rollout(batch(), val=True)
+    for call in our_workers.calls:
+        assert call["meta_info"].pop("noise_rollout") == 0
+    assert_same_calls(our_workers.calls, base_workers.calls)
+    for key, tensor in theirs.batch.items():
+        assert torch.equal(tensor, ours.batch[key]), key
+    assert ours.meta_info["metrics"] == theirs.meta_info["metrics"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_generation_call_a_turn(make_config, workers, method):
     workers = workers()

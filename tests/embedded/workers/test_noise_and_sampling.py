@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ragen_tsr.embedded.workers.rollout.noise import CallKey
+from ragen_tsr.embedded.workers.rollout.noise import CallKey, places
 from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw
 
 KEY = CallKey(7, "train", 3, 1)
@@ -24,6 +24,13 @@ def test_every_part_of_the_key_matters() -> None:
     keys = [KEY, *(replace(KEY, **other) for other in others)]
     draws = [float(key.row_uniforms([0], 1)[0, 0]) for key in keys] + [float(KEY.row_uniforms([1], 1)[0, 0])]
     assert len(set(draws)) == len(draws)
+
+
+def test_a_row_number_follows_from_the_slot_and_its_earlier_samples() -> None:
+    among_others = places([5, 0, 5, 3, 5])
+    assert among_others[[0, 2, 4]].tolist() == places([5, 5, 5]).tolist()
+    assert among_others[[0, 1, 3]].tolist() == [5, 0, 3]
+    assert len(set(among_others.tolist())) == 5
 
 
 def test_draws_follow_the_distribution() -> None:
