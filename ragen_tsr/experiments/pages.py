@@ -11,13 +11,16 @@ from pathlib import Path
 from rich.table import Table as ScreenTable
 
 from ragen_tsr.experiments import paper
-from ragen_tsr.experiments.grid import QUANTITIES, Table
+from ragen_tsr.experiments.grid import QUANTITIES, BeforeTraining, Table
 from ragen_tsr.experiments.results import Figure, Result, as_json, order
 from ragen_tsr.files import write_whole
 
 NONE = "–"
 DECIMALS = {"success": 1, "length": 0, "turns": 2, "hours": 2, "hours_to_80": 2, "hours_to_convergence": 2}
 """Of steps none; of the rest three."""
+
+SHORT = 0.1
+"""Hours below which there are four decimals."""
 
 
 def header(table: Table) -> list[str]:
@@ -50,6 +53,8 @@ def text(quantity: str, figure: Figure | None) -> str:
     if figure is None:
         return NONE
     decimals = DECIMALS.get(quantity, 0 if quantity.startswith("steps") else 3)
+    if quantity.startswith("hours") and figure.value < SHORT:
+        decimals = 4
     value = f"{figure.value:.{decimals}f}"
     return value if figure.deviation is None else f"{value} ± {figure.deviation:.{decimals}f}"
 
@@ -60,14 +65,21 @@ def screen(table: Table, found: Sequence[Result], caption: str) -> ScreenTable:
     drawn.add_column("here (paper)")
     for quantity in table.quantities:
         drawn.add_column(QUANTITIES[quantity], justify="right")
-    for (task, model), rows in groupby(found, key=lambda one: (one.row.task, one.row.model)):
-        name = paper.MODEL_NAMES.get(model)
-        drawn.add_row(f"[bold]{paper.TASK_NAMES[task]}{f', {name}' if name else ''}[/]")
+    for heading, rows in groupby(found, key=_heading):
+        drawn.add_row(f"[bold]{heading}[/]")
         for one in rows:
             texts = [_both(quantity, one) for quantity in table.quantities]
             drawn.add_row(f"  {one.row.label}", *texts)
         drawn.add_section()
     return drawn
+
+
+def _heading(one: Result) -> str:
+    """Task and model; two where ours is not the paper's."""
+    source = one.row.source.training if isinstance(one.row.source, BeforeTraining) else one.row.source
+    theirs = paper.MODEL_NAMES.get(one.row.model, "")
+    ours = f"{source.model} ({theirs})" if source.model not in paper.MODEL_NAMES and theirs else theirs
+    return ", ".join(filter(None, [paper.TASK_NAMES[one.row.task], ours]))
 
 
 def _both(quantity: str, one: Result) -> str:

@@ -6,6 +6,7 @@ import json
 
 import matplotlib.figure
 import pytest
+from rich.console import Console
 
 from ragen_tsr.experiments import pages, paper, pictures
 from ragen_tsr.experiments.grid import TABLES, BeforeTraining, Evaluated, Row, Table, Training
@@ -112,6 +113,23 @@ def test_written_tables_have_both_figures(folder):
     rows = json.loads(paths[2].read_text())["rows"]
     assert rows[3]["here"]["success"] == {"value": pytest.approx(70.0), "std": None}
     assert rows[3]["paper"]["success"] == 38.3
+
+
+def test_screen_says_which_model_stands_for_the_papers(folder):
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(pages.screen(TABLE, results(TABLE, folder, 2), ""))
+    text = captured.get()
+    assert "Sokoban, tiny (Qwen2.5-0.5B)" in text
+    assert "50.0 ± 14.1 (29.0)" in text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value", "text"),
+    [("hours", 1.724, "1.72"), ("hours", 0.0123, "0.0123"), ("steps_to_80", 90.0, "90"), ("entropy", 0.4567, "0.457")],
+)
+def test_decimals(quantity, value, text):
+    assert pages.text(quantity, Figure(value)) == text
 
 
 def test_figures_3_and_4_are_drawn(folder):
