@@ -7,6 +7,7 @@ every function here takes whole clusters.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,7 @@ def bootstrap(values: np.ndarray, crossed: bool = False) -> Interval:
     if len(clusters) == 1:
         low, high = -np.inf, np.inf
     elif crossed:
-        first, second = (rng.multinomial(size, np.full(size, 1 / size), RESAMPLES) / size for size in clusters.shape)
+        first, second = _weights(clusters.shape)
         means = ((first @ clusters) * second).sum(axis=1)  # (RESAMPLES,)
         low, high = (float(np.quantile(means, share)) for share in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     else:
@@ -89,3 +90,10 @@ def bootstrap(values: np.ndarray, crossed: bool = False) -> Interval:
         ).confidence_interval
         low, high = float(bounds.low), float(bounds.high)
     return Interval(estimate, low, high)
+
+
+@functools.lru_cache(maxsize=4)
+def _weights(shape: tuple[int, int]) -> list[np.ndarray]:
+    """What each cluster of both kinds weighs in each resample, (RESAMPLES, clusters); tables ask for it often."""
+    rng = np.random.default_rng(0)
+    return [rng.multinomial(size, np.full(size, 1 / size), RESAMPLES) / size for size in shape]

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from ragen_tsr.compare.budgets import STEPS, Budget
 from ragen_tsr.compare.curves import Band, TrainedRun, over_steps, success_over_tokens
@@ -47,7 +47,8 @@ def success(runs: Sequence[TrainedRun], budgets: Mapping[str, Sequence[Budget]])
         _finish(axes[1], "generated tokens", "validation success", variation)
         axes[1].xaxis.set_major_formatter(_count)
         for one in axes:
-            one.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            _percent(one)
+            one.set_ylim(max(0.0, one.get_ylim()[0]), min(1.0, one.get_ylim()[1]))
     return _with_legend(figure, rows)
 
 
@@ -70,7 +71,7 @@ def variations(rows: Sequence[Row], caption: str) -> Figure:
     base = {row.variation: row.success.estimate for row in rows if row.method == BASE}
     for number, method in enumerate(methods):
         mine = {row.variation: row for row in rows if row.method == method}
-        shift = 0.08 * (number - (len(methods) - 1) / 2)
+        shift = 0.05 * (number - (len(methods) - 1) / 2)
         places = [place for place, name in enumerate(names) if name in mine]
         found = [mine[names[place]].success for place in places]
         lengths = [[one.estimate - one.low for one in found], [one.high - one.estimate for one in found]]
@@ -82,10 +83,10 @@ def variations(rows: Sequence[Row], caption: str) -> Figure:
             axes[1].errorbar(at, gains, label=method_name(method), **style)
     axes[1].axhline(0.0, color=MUTED, linewidth=1, linestyle=":")
     for panel, title in zip(axes, (f"success at {caption}", "gain over the base model"), strict=True):
-        _finish(panel, "", title, "")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panel.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
-        panel.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        key, values = _varied(names)
+        _finish(panel, key, title, "")
+        panel.set_xticks(range(len(names)), values)
+        _percent(panel)
     return _with_legend(figure, [axes])
 
 
@@ -126,6 +127,18 @@ def _finish(axes: Axes, x: str, y: str, variation: str) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(GRID)
     axes.tick_params(length=0, colors=MUTED)
+
+
+def _varied(names: Sequence[str]) -> tuple[str, list[str]]:
+    """The key that alone is varied and its values, or no key and the names, a word a line."""
+    keys = {name.partition("=")[0] for name in names}
+    if len(keys) == 1 and not any(" " in name for name in names):
+        return keys.pop(), [name.partition("=")[2] for name in names]
+    return "", [name.replace(" ", "\n") for name in names]
+
+
+def _percent(axes: Axes) -> None:
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _count(number: float, _: float) -> str:

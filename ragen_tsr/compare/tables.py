@@ -7,7 +7,7 @@ Decides columns, names and formats; the figures are :mod:`ragen_tsr.compare.outc
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import pandas as pd
@@ -25,6 +25,8 @@ NAMES = {
 }
 """The paper's names of the methods."""
 NEVER = "-"
+WORDS = ("Setting", "Method")
+"""Columns of words, which stand to the left."""
 
 
 def method_name(method: str) -> str:
@@ -90,19 +92,22 @@ def markdown(table: pd.DataFrame) -> str:
     texts = [[str(value).replace("|", "\\|") for value in row] for row in table.itertuples(index=False)]
     lines = [
         list(map(str, table.columns)),
-        [":--" if name in ("Setting", "Method") else "--:" for name in table.columns],
+        [":--" if name in WORDS else "--:" for name in table.columns],
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in [*lines, *texts])
 
 
 def page(table: pd.DataFrame) -> str:
     """A table in HTML; texts are escaped."""
-    head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>\n"
-        for row in table.itertuples(index=False)
-    )
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+
+    def line(tag: str, cells: Iterable[object]) -> str:
+        texts = zip(table.columns, cells, strict=True)
+        kinds = ((" class=text" if name in WORDS else "", html.escape(str(cell))) for name, cell in texts)
+        return "<tr>" + "".join(f"<{tag}{kind}>{text}</{tag}>" for kind, text in kinds) + "</tr>\n"
+
+    head = line("th", table.columns)
+    body = "".join(line("td", row) for row in table.itertuples(index=False))
+    return f"<table><thead>{head}</thead>\n<tbody>{body}</tbody></table>"
 
 
 def latex(rows: Sequence[Row]) -> str:

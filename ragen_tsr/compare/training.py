@@ -122,7 +122,7 @@ def _show(found: Sequence[page.AtBudget], notes: Sequence[str], console: Console
         results = tables.results(one.rows)
         shown = Table(title=f"at {one.caption}")
         for column in results.columns:
-            shown.add_column(column, justify="left" if column in ("Setting", "Method") else "right", no_wrap=True)
+            shown.add_column(column, justify="left" if column in tables.WORDS else "right", no_wrap=True)
         for row in results.itertuples(index=False):
             shown.add_row(*map(str, row))
         wide.print(shown)
