@@ -3,7 +3,8 @@
 const at = (id) => document.getElementById(id);
 const PLAY_MS = 1100;
 const ASK_MS = 10000;
-const app = { step: null, data: null, search: 0, slot: "all", turn: 0, node: START, timer: null };
+const ADDRESS_MS = 250;
+const app = { step: null, data: null, search: 0, slot: "all", turn: 0, node: START, timer: null, address: null };
 const tree = new Tree(at("tree"), (id) => pick(id));
 const current = () => app.data.searches[app.search];
 
@@ -11,7 +12,7 @@ function start() {
   at("run").textContent = INDEX.about.run;
   at("method").textContent = INDEX.about.search;
   listen();
-  const wish = readAddress();
+  const wish = readAddress(location.hash);
   at("step-slider").max = INDEX.steps.length - 1;
   return openStep(INDEX.steps.includes(wish.step) ? wish.step : INDEX.steps[0], wish);
 }
@@ -188,8 +189,8 @@ function listen() {
   };
   for (const [id, action] of Object.entries(buttons)) at(id).addEventListener("click", action);
   at("step-slider").addEventListener("input", (event) => openStep(INDEX.steps[event.target.value]));
-  window.addEventListener("hashchange", () => {
-    const wish = readAddress();
+  window.addEventListener("hashchange", (event) => {
+    const wish = readAddress(new URL(event.newURL).hash);
     if (INDEX.steps.includes(wish.step)) openStep(wish.step, wish);
   });
   new ResizeObserver(() => tree.search && tree.fit()).observe(at("tree"));
@@ -206,14 +207,16 @@ async function askForSteps() {
   at("step-after").disabled = app.step === INDEX.steps.at(-1);
 }
 
-function readAddress() {
-  const words = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+function readAddress(hash) {
+  const words = Object.fromEntries(new URLSearchParams(hash.slice(1)));
   return Object.fromEntries(Object.entries(words).map(([key, value]) => [key, value === "all" ? "all" : Number(value)]));
 }
 
+/** Keeps what is looked at in the address, a moment later: browsers allow few changes a second. */
 function writeAddress() {
+  clearTimeout(app.address);
   const { step, search, slot, turn, node } = app;
-  history.replaceState(null, "", `#${new URLSearchParams({ step, search, slot, turn, node })}`);
+  app.address = setTimeout(() => history.replaceState(null, "", `#${new URLSearchParams({ step, search, slot, turn, node })}`), ADDRESS_MS);
 }
 
 start();
