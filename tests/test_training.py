@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from ragen_tsr.compare.curves import TrainedRun
 from ragen_tsr.config import options
 from ragen_tsr.eval import evaluate, open_evaluation
 from ragen_tsr.report import write_report
@@ -95,6 +96,13 @@ def check_whole_run(folder: Path, tag: str) -> None:
         "latest_checkpointed_iteration.txt",
     ]
     assert (folder / "config.yaml").exists()
+    run = TrainedRun.read(folder, "any", seed=0)  # as a comparison reads it
+    assert sorted(run.success) == [0, 2]
+    for step, success in run.success.items():
+        episodes = run.episodes(step)
+        assert len(episodes) == 4
+        assert sum(episode["success"] for episode in episodes) / 4 == pytest.approx(success)
+    assert run.tokens[2] > run.tokens[1] > 0
     report = write_report(folder).read_text()
     assert "<svg" in report or "data:image" in report
     check_evaluation_of(folder)

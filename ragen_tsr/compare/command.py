@@ -140,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
         default=0.1,
         help="exit 2 if the interval of A - B is wider than X to either side",
     )
-    made.add_argument("--max-hours", metavar="H", type=float, help="start no run later than this (trained only)")
+    made.add_argument("--max-hours", metavar="H", type=float, help="stop after so many hours (trained only)")
     made.add_argument("--parallel", metavar="N", type=int, default=1, help="runs at a time (trained only)")
     made.add_argument("--folder", metavar="PATH", type=Path, help="where to write; goes on if it holds this comparison")
     return made

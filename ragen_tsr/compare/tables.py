@@ -7,8 +7,10 @@ Decides columns, names and formats; the figures are :mod:`ragen_tsr.compare.outc
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 
@@ -78,8 +80,8 @@ def times_table(times: Sequence[Times], level_of: str) -> pd.DataFrame:
 
 
 def records(rows: Sequence[Row] | Sequence[Times]) -> list[dict]:
-    """Rows as plain numbers, for JSON."""
-    return [asdict(row) for row in rows]
+    """Rows as plain numbers, for JSON; a bound that is infinite is null."""
+    return [_finite(asdict(row)) for row in rows]
 
 
 def flat(rows: Sequence[Row] | Sequence[Times]) -> pd.DataFrame:
@@ -132,6 +134,12 @@ def latex(rows: Sequence[Row]) -> str:
     style = frame.style.format({name: _digits(name) for name in frame.columns}, na_rep=NEVER)
     style = style.highlight_max(subset=best, axis=0, **bold).highlight_min(subset=least, axis=0, **bold)
     return style.to_latex(hrules=True, multicol_align="c", column_format="l" + "r" * len(frame.columns))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _digits(column: object) -> str:

@@ -87,17 +87,20 @@ def conclude(plan: Plan, folder: Path, console: Console) -> int:
         }
         held = {name: budgets.Budget(kind, amount) for name, amount in amounts.items() if amount is not None}
         outcome = Outcome(there, held, command.methods)
-        found.append(page.AtBudget.of(outcome, kind, command.min_effect))
+        if outcome.readings:
+            found.append(page.AtBudget.of(outcome, kind, command.min_effect))
         if kind == command.budget:
             verdicts = _verdicts(command, outcome)
     missing = [name(key) for key in plan.everything if not runs.is_finished(folder / runs.RUNS_FOLDER / name(key))]
     notes = [sentence for sentence, _ in verdicts]
     if missing:
         notes.append(f"Not finished: {', '.join(missing)}. Figures are of the others, and of these as far as they are.")
-    title = f"{Path(command.env).stem}: {', '.join(command.methods)}; {command.seeds} seeds"
-    page.write(folder, title=title, command=command.text, runs=there, found=found, notes=notes)
+    if found:
+        title = f"{Path(command.env).stem}: {', '.join(command.methods)}; {command.seeds} seeds"
+        page.write(folder, title=title, command=command.text, runs=there, found=found, notes=notes)
     _show(found, notes, console)
-    console.print(f"page     {folder / 'compare.html'}", markup=False, soft_wrap=True)
+    if found:
+        console.print(f"page     {folder / 'compare.html'}", markup=False, soft_wrap=True)
     return int(worst([one.status for _, one in verdicts]))
 
 

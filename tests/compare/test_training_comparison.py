@@ -172,6 +172,24 @@ def test_runs_that_are_missing_are_named_and_the_others_shown(trained, no_figure
     assert "TSR (Beam Search)" not in screen
 
 
+def test_a_comparison_without_any_run_yet_says_so(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        runs, "run_all", lambda specs, folder, **_: [RunResult(spec, folder, "not started") for spec in specs]
+    )
+    status, screen = compare(tmp_path / "c", "--methods", "none,beam", "--seeds", "1")
+    assert status == training.UNFINISHED
+    assert "Not finished: none-seed0, beam-seed0" in screen
+    assert not (tmp_path / "c" / "compare.html").exists()
+
+
+def test_a_bound_that_is_infinite_is_null_in_json(trained, no_figures, tmp_path, monkeypatch):
+    seen = {f"room {index}": 1 for index in range(PROMPTS - 1)}  # a single room is left
+    monkeypatch.setattr("ragen_tsr.compare.outcome.first_steps", lambda config, steps: seen)
+    compare(tmp_path / "c", "--methods", "none", "--seeds", "1")
+    rows = json.loads((tmp_path / "c" / "compare.json").read_text())["budgets"]["steps"]["rows"]
+    assert rows[-1]["unseen"]["high"] is None
+
+
 def test_texts_are_escaped_in_the_page(trained, no_figures, tmp_path):
     compare(tmp_path / "c", "--methods", "none", "--seeds", "1", "--vary", "trainer.project_name='<b>&'")
     page = (tmp_path / "c" / "compare.html").read_text()
