@@ -124,7 +124,7 @@ function slotButton(search, slot) {
   const mean = leaves.reduce((sum, leaf) => sum + leaf.sofar, 0) / leaves.length;
   const sign = slot === "all" ? `${solved}/${leaves.length}` : solved ? "✓" : "·";
   const head = html("span", {}, html("b", {}, slot === "all" ? "whole group" : `slot ${slot}`), html("span", { class: solved ? "won" : "lost" }, sign));
-  const button = html("button", { class: "slot", "data-slot": slot }, head, html("span", {}, `return ${number(mean)}`, html("span", {}, `${shownNodes(search, slot).length} nodes`)), miniature(search, shownNodes(search, slot)));
+  const button = html("button", { class: "slot", "data-slot": slot }, head, html("span", {}, `return ${number(mean)}`, html("span", { class: "count" }, `${shownNodes(search, slot).length} nodes`)), miniature(search, shownNodes(search, slot)));
   button.addEventListener("click", () => openSlot(slot));
   return button;
 }

@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SIGNS = { "-1": "✕", 1: "✓" };
-const NEAR = 0.5; // below this scale captions are left out
+const NEAR = 0.4; // below this scale captions are left out
 const LARGEST = { grid: 1.25, cards: 1.1 };
 const SMALLEST = { grid: 0.3, cards: 0.62 }; // a tree that needs less is shown in part
 
