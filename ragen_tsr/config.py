@@ -216,15 +216,16 @@ def _explain(error: Exception, groups: list[str], overrides: list[str], root: st
         key = parsed.key_or_group
         if parsed.is_add() or parsed.is_delete() or key in known_groups:
             continue
+        shown = f"{key}=..." if key.endswith("api_key") else override  # somebody's key is not repeated
         node: DictConfig | None = config
         known = ""
         for part in key.split("."):
             if not isinstance(node, DictConfig):
-                return f"{override}: {known} has no keys of its own"
-            if part not in node:
-                names = sorted(str(name) for name in node)
+                return f"{shown}: {known} has no keys of its own"
+            names = sorted(str(name) for name in node)
+            if part not in names:  # `in node` does not see keys whose value is still to be given
                 listed = f"{known or 'the configuration'} has {', '.join(names)}" if len(names) <= 30 else ""
-                return "; ".join(filter(None, [f"{override}: no such key{_suggestion(part, names)}", listed]))
+                return "; ".join(filter(None, [f"{shown}: no such key{_suggestion(part, names)}", listed]))
             known = f"{known}.{part}".lstrip(".")
             node = node._get_node(part)  # type: ignore[assignment]
     return " ".join(str(error).split())

@@ -21,6 +21,8 @@ from ragen_tsr.platform import device_name, has_accelerator
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16")
 LENGTH_KEYS = ("max_tokens", "max_completion_tokens")
+SECRETS = ("api_key", "authorization", "headers", "extra_headers")
+"""Fields of a request that would hold a key."""
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 """Names of environment variables that are accepted: a key given instead of a name fails this, and is not repeated."""
 
@@ -115,6 +117,11 @@ class APISettings:
             _one_of(key, getattr(self, key), (True, False))
         _one_of("length_key", self.length_key, LENGTH_KEYS)
         _mapping("extra", self.extra)
+        for name in self.extra:
+            if str(name).lower() in SECRETS:
+                raise ValueError(
+                    f"engine.extra.{name}: what stands here is saved; a key is given by engine.api_key_variable"
+                )
 
     def key(self) -> str | None:
         """The key, out of the environment; None where the server wants none.

@@ -9,7 +9,7 @@ import engine_support as support
 import pytest
 from omegaconf import OmegaConf
 
-from ragen_tsr.config import CONFIG_DIR
+from ragen_tsr.config import CONFIG_DIR, EVALUATION, ConfigError, compose, parse
 from ragen_tsr.evaluation.engines import build_engine, check_engine, tokenizer_name
 from ragen_tsr.evaluation.engines.settings import KINDS, engine_settings
 
@@ -70,12 +70,20 @@ def test_top_k_is_no_parameter_of_chat_completions() -> None:
         {"base_url": "https://user:TopSecret@host/v1"},
         {"base_url": "https://host/v1?key=TopSecret"},
         {"api_key": "TopSecret"},
+        {"extra": {"Authorization": "TopSecret"}},
     ],
 )
 def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(given: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"engine\.") as raised:
         check_engine(support.engine_config("api", **{**API, **given}))
     assert "topsecret" not in str(raised.value).lower()
+
+
+@pytest.mark.parametrize("override", ["engine.api_key=TopSecret", "engine.model.api_key=TopSecret"])
+def test_nor_is_one_on_the_command_line(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"api_key=\.\.\.") as raised:
+        compose(parse(["sokoban", "none", "engine=api", "engine.model=m", override]), EVALUATION)
+    assert "TopSecret" not in str(raised.value)
 
 
 def test_the_variable_must_hold_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
