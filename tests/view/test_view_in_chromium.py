@@ -120,29 +120,14 @@ def test_the_address_brings_one_back(page):
     assert page.run(SHOWN) == [-1]
 
 
-def test_large_trees_stay_fluid(page):
+def test_a_large_tree_is_drawn_whole_and_walked_through(page):
     page.click("#groups button:nth-child(2)")
     page.click("#slots button:first-child")
     assert len(page.run(SHOWN)) == 8 * (1 + 4 + 4 * 8)
-    # The least of several, since the machine may be busy with other things.
-    milliseconds = """((action, times) => {
-        const taken = [];
-        for (let at = 0; at < times; at += 1) {
-            const begin = performance.now();
-            action(at);
-            document.querySelector('#tree .node').getBoundingClientRect();
-            taken.push(performance.now() - begin);
-        }
-        return Math.min(...taken);
-    })"""
-    press = "(at) => document.dispatchEvent(new KeyboardEvent('keydown', {key: %s}))"
-    turns = page.run(f"{milliseconds}({press % '''at % 2 ? 'ArrowRight' : 'ArrowLeft' '''}, 20)")
-    wheel = (
-        "(at) => document.getElementById('tree').dispatchEvent(new WheelEvent('wheel', {deltaY: at % 2 ? 50 : -50}))"
-    )
-    zooms = page.run(f"{milliseconds}({wheel}, 40)")
-    assert turns < 200
-    assert zooms < 50
+    page.key("Home")
+    page.key("ArrowRight")
+    page.key("ArrowRight")
+    assert len(page.run(SHOWN)) == 8 * (1 + 4 + 8)
 
 
 def test_what_is_served_shows_the_same_and_asks_its_server_only(browser, folder, tmp_path):
