@@ -171,7 +171,8 @@ def _small(row: Row) -> Row:
         )
     if isinstance(row.source, BeforeTraining):
         return replace(row, source=BeforeTraining(replace(row.source.training, model=TINY)))
-    return replace(row, source=replace(row.source, model=TINY))
+    label = row.label.replace(paper.MODEL_NAMES[paper.SMALL], TINY)
+    return replace(row, label=label, source=replace(row.source, model=TINY))
 
 
 def _evaluation(figures: paper.Evaluation) -> dict[str, float]:
@@ -206,7 +207,7 @@ def _larger() -> tuple[Row, ...]:
         if row.model == paper.SMALL and isinstance(row.source, Training):
             label = f"{paper.MODEL_NAMES[paper.SMALL]} ({row.label.removeprefix('TSR (').removesuffix(')')})"
             rows.append(replace(row, model="", label=label))
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: list(paper.TASK_NAMES).index(row.task)))
 
 
 def _scaling(wanted: Callable[[str, str, int, int], bool]) -> tuple[Row, ...]:

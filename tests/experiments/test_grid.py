@@ -81,8 +81,11 @@ def test_small_grid_has_the_same_tasks_methods_and_budgets():
 
 
 def test_larger_models_have_no_figure_of_the_paper_beside_their_stand_in():
-    rows = [row for row in TABLES["table3"].at("cpu").rows if isinstance(row.source, Evaluated)]
+    small = TABLES["table3"].at("cpu").rows
+    rows = [row for row in small if isinstance(row.source, Evaluated)]
     assert [(row.task, row.paper) for row in rows] == [("sokoban", {}), ("frozen_lake", {})]
+    assert [row.task for row in small] == ["sokoban"] * 5 + ["frozen_lake"] * 5
+    assert small[4].label == "tiny (Beam Search)"
 
 
 @pytest.mark.parametrize("scale", ["paper", "cpu"])
