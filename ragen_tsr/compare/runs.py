@@ -40,6 +40,8 @@ POLL_SECONDS = 1.0
 TRAIN = (sys.executable, "-m", "ragen_tsr.train")
 REFUSED = 2
 """Its exit status where it trains nothing."""
+ATTEMPTS = 2
+"""Starts of a run that fails before its first step: on a machine that is too busy, Ray gives up after half a minute."""
 GRACE_SECONDS = 60.0
 """What an interrupted run has for its summary and report."""
 
@@ -75,9 +77,9 @@ def run_all(
 ) -> list[RunResult]:
     """Train each run in ``folder/runs/<name>/``; those that are finished already are left as they are.
 
-    A run that was cut short goes on from its newest checkpoint. One that fails does not stop the others; started again,
-    it is tried again. Ctrl-C and SIGTERM interrupt the runs under way, which write their summaries, and are raised as
-    KeyboardInterrupt.
+    A run that was cut short goes on from its newest checkpoint. One that fails does not stop the others; at once if it
+    failed before its first step, else when the command is started again, it is tried again. Ctrl-C and SIGTERM interrupt
+    the runs under way, which write their summaries, and are raised as KeyboardInterrupt.
 
     Args:
         specs: Names must differ. A run that was made with other words (but for :data:`MAY_CHANGE`) is refused.
@@ -179,6 +181,8 @@ class Queue:
         self.started: dict[int, float] = {}
         self.waiting = list(range(len(specs)))
         self.taken: set[int] = set()
+        self.attempts = [0] * len(specs)
+        self.logged = [0] * len(specs)
         self.bars: dict[int, TaskID] = {}
 
     def run(self) -> list[RunResult]:
@@ -242,6 +246,8 @@ class Queue:
                 start_new_session=True,  # Ctrl-C reaches it through us, once
             )
         self.started[number] = time.monotonic()
+        self.attempts[number] += 1
+        self.logged[number] = _logged(folder)
         total = OmegaConf.load(folder / CONFIG_FILE).trainer.total_training_steps
         self.bars[number] = progress.add_task(spec.name, total=total, completed=made)
 
@@ -266,6 +272,10 @@ class Queue:
             return
         if process.returncode == REFUSED and self._is_taken(number):  # by a process that had begun, but not locked it
             self.waiting.insert(0, number)
+            return
+        if self.logged[number] == _logged(folder) and self.attempts[number] < ATTEMPTS:
+            self.waiting.insert(0, number)
+            self._say(f"{name}: failed before its first step; once more")
             return
         self.status[number] = "failed"
         self._say(f"{name}: failed with exit status {process.returncode}; see {folder / SCREEN_FILE}")
@@ -339,6 +349,12 @@ def _steps(folder: Path) -> int:
     path = folder / METRICS_FILE
     steps = figures.load(path) if path.is_file() else []
     return int(steps[-1]["step"] or 0) if steps else 0
+
+
+def _logged(folder: Path) -> int:
+    """Bytes of metrics: what changes as soon as a run gets somewhere."""
+    path = folder / METRICS_FILE
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _ends(series: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:

@@ -1,6 +1,7 @@
 """Stands in for ``ragen_tsr.train``: logs a step every few milliseconds, goes on where its folder stands.
 
-``trainer.steps_until_error`` in its configuration makes it fail. Each start is a line of ``starts.log``.
+``trainer.steps_until_error`` in its configuration makes it fail, and a file ``fail-at-start`` once. Each start is a line
+of ``starts.log``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ def main() -> int:
         lock.acquire(timeout=0)
     except Timeout:
         return 2
+    if (folder / "fail-at-start").exists():
+        (folder / "fail-at-start").unlink()
+        return 1
     settings = OmegaConf.load(folder / "config.yaml").trainer
     with (folder / "starts.log").open("a") as log:
         log.write("start\n")

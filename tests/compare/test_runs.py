@@ -64,6 +64,13 @@ def test_a_run_that_fails_does_not_stop_the_others_and_is_tried_again(make, tmp_
     assert [starts_of(tmp_path / "runs" / name) for name in NAMES] == [2, 1, 1]
 
 
+def test_a_run_that_fails_before_its_first_step_is_tried_once_more(make, tmp_path):
+    folder = tmp_path / "runs" / NAMES[0]
+    folder.mkdir(parents=True)
+    (folder / "fail-at-start").touch()
+    assert make(*NAMES[:2]) == {NAMES[0]: "finished", NAMES[1]: "finished"}
+
+
 def test_when_time_is_up_runs_are_interrupted_and_go_on_later(make, tmp_path):
     found = make(*NAMES, steps=150, max_seconds=2.0)
     assert found == {NAMES[0]: "interrupted", NAMES[1]: "not started", NAMES[2]: "not started"}
