@@ -78,8 +78,8 @@ def run_all(
     """Train each run in ``folder/runs/<name>/``; those that are finished already are left as they are.
 
     A run that was cut short goes on from its newest checkpoint. One that fails does not stop the others; at once if it
-    failed before its first step, else when the command is started again, it is tried again. Ctrl-C and SIGTERM interrupt
-    the runs under way, which write their summaries, and are raised as KeyboardInterrupt.
+    failed before its first step, else when the command is started again, it is tried again. Ctrl-C and SIGTERM
+    interrupt the runs under way, which write their summaries, and are raised as KeyboardInterrupt.
 
     Args:
         specs: Names must differ. A run that was made with other words (but for :data:`MAY_CHANGE`) is refused.

@@ -1,7 +1,7 @@
 """Stands in for ``ragen_tsr.train``: logs a step every few milliseconds, goes on where its folder stands.
 
-``trainer.steps_until_error`` in its configuration makes it fail, and a file ``fail-at-start`` once. Each start is a line
-of ``starts.log``.
+``trainer.steps_until_error`` in its configuration makes it fail, and a file ``fail-at-start`` once. Each start is a
+line of ``starts.log``.
 """
 
 from __future__ import annotations
