@@ -20,10 +20,20 @@ def write_whole(target: Path, text: str) -> Path:
 
 def write_json_lines(target: Path, records: Iterable[Any]) -> Path:
     """Write a file of JSON lines, whole."""
-    return write_whole(target, "".join(json.dumps(record) + "\n" for record in records))
+    return write_whole(target, "".join(json_line(record) for record in records))
+
+
+def json_line(record: Any) -> str:
+    """A record as a line of JSON, with its characters as they are, so that a person can read them."""
+    line = json.dumps(record, ensure_ascii=False) + "\n"
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair, as servers may send
+        return json.dumps(record) + "\n"
+    return line
 
 
 def read_json_lines(source: Path) -> list[Any]:
     """The records of a file of JSON lines; a last line that was cut short is left out."""
-    whole = source.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [json.loads(line) for line in whole.split("\n") if line]
+    whole = source.read_bytes().rpartition(b"\n")[0]  # a cut may go through a character
+    return [json.loads(line) for line in whole.split(b"\n") if line]

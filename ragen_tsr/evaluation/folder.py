@@ -6,7 +6,6 @@ line of ``episodes.jsonl`` as soon as it is over.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ragen_tsr.config import ConfigError
-from ragen_tsr.files import read_json_lines, write_whole
+from ragen_tsr.files import json_line, read_json_lines, write_whole
 from ragen_tsr.report.page import CONFIG_FILE
 
 EPISODES_FILE = "episodes.jsonl"
@@ -93,7 +92,7 @@ class EpisodeFile:
 
     def append(self, record: Record) -> None:
         """Write one more."""
-        self._stream.write(json.dumps(record) + "\n")
+        self._stream.write(json_line(record))
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self.records.append(record)

@@ -17,6 +17,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ragen_tsr import backend
+from ragen_tsr.files import read_json_lines
 from ragen_tsr.report.boards import Look, board_svg, look_of
 from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import SUMMARY_FILE
@@ -97,7 +98,7 @@ class RecordedRun:
     def records(self, step: int) -> list[Record]:
         """The recorded searches of a step, one per recorded group; none if the step has none."""
         path = self._rollouts / f"step_{step:06d}.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        return read_json_lines(path) if path.exists() else []
 
     def look(self, tag: str) -> Look:
         """How states of a tag are drawn; a tag that the configuration lacks is shown as text."""
