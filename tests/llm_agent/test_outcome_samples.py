@@ -140,7 +140,7 @@ def test_on_frozen_lake_going_along_a_hole_ranks_below_turning_away_from_it(make
 
     rollout.ctx_manager = Reader()
     monkeypatch.setattr(rollout, "_generate", lambda branches: (None, [branch.env_id for branch in branches]))
-    monkeypatch.setattr(rollout, "_count_tokens", lambda rows, inputs, outputs: [0] * len(rows))
+    monkeypatch.setattr(rollout, "_count_tokens", lambda rows, inputs, outputs: [(0, 0, None)] * len(rows))
     requests = [(group, Expansion(root, 16, 0)) for group, root in enumerate(rollout.roots)]
     for family in rollout.expand(requests):
         for row, node in enumerate(family):
