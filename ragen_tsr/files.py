@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,20 @@ def write_whole(target: Path, text: str) -> Path:
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, target)
     return target
+
+
+def new_folder(parent: Path, stem: str) -> Path:
+    """Make ``<parent>/<stem>-<time>``, with a number behind it where one was made in the same second."""
+    parent.mkdir(parents=True, exist_ok=True)
+    name = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 0
+    while True:
+        path = parent / (name if number == 0 else f"{name}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
 
 
 def write_json_lines(target: Path, records: Iterable[Any]) -> Path:

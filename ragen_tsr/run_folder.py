@@ -6,8 +6,6 @@ Metrics, checkpoints and recorded searches are written by the trainer; the summa
 
 from __future__ import annotations
 
-import os
-import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ragen_tsr.config import ConfigError, derive, load_task
+from ragen_tsr.files import new_folder, write_whole
 from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
@@ -42,16 +41,7 @@ class RunFolder:
         The configuration is changed to name the folder: ``trainer.local_log_dir``, and
         ``trainer.experiment_name`` where that is null.
         """
-        stem = f"{env}-{config.search.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        parent = Path(config.trainer.local_log_dir)
-        parent.mkdir(parents=True, exist_ok=True)
-        for number in range(1000):
-            path = parent / (stem if number == 0 else f"{stem}-{number}")
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:  # another run began in the same second
-                continue
+        path = new_folder(Path(config.trainer.local_log_dir), f"{env}-{config.search.name}")
         return cls.make(path, config)
 
     @classmethod
@@ -63,9 +53,7 @@ class RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
         folder.claim(config)
-        partial = folder.path / (CONFIG_FILE + ".partial")
-        OmegaConf.save(config, partial)
-        os.replace(partial, folder.path / CONFIG_FILE)
+        write_whole(folder.path / CONFIG_FILE, OmegaConf.to_yaml(config))
         return folder
 
     @classmethod

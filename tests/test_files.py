@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragen_tsr.files import json_line, read_json_lines, write_json_lines, write_whole
+from ragen_tsr.files import json_line, new_folder, read_json_lines, write_json_lines, write_whole
 
 TEXTS = ["√ on its target", "two\nlines", "a line\u2028separator", "</script>", "\ud83d half a pair"]
 
@@ -30,3 +30,9 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_whole(path, "\ud83d")
     assert path.read_text() == "old"
+
+
+def test_folders_made_in_one_second_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda form: "now")
+    made = [new_folder(tmp_path / "outputs", "run").name for _ in range(3)]
+    assert made == ["run-now", "run-now-1", "run-now-2"]

@@ -7,7 +7,6 @@ line of ``episodes.jsonl`` as soon as it is over.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ragen_tsr.config import ConfigError
-from ragen_tsr.files import json_line, read_json_lines, write_whole
+from ragen_tsr.files import json_line, new_folder, read_json_lines, write_whole
 from ragen_tsr.report.page import CONFIG_FILE
 
 EPISODES_FILE = "episodes.jsonl"
@@ -39,17 +38,7 @@ class EvaluationFolder:
     @classmethod
     def create(cls, config: DictConfig, env: str, name: str) -> EvaluationFolder:
         """Make ``<trainer.local_log_dir>/eval-<env>-<name>-<time>`` and write ``config.yaml`` into it."""
-        parent = Path(config.trainer.local_log_dir)
-        stem = f"eval-{env}-{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        parent.mkdir(parents=True, exist_ok=True)
-        for number in range(1000):
-            path = parent / (stem if number == 0 else f"{stem}-{number}")
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:  # another evaluation began in the same second
-                continue
-        folder = cls(path)
+        folder = cls(new_folder(Path(config.trainer.local_log_dir), f"eval-{env}-{name}"))
         write_whole(folder.path / CONFIG_FILE, OmegaConf.to_yaml(config))
         return folder
 

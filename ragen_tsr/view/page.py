@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from ragen_tsr.files import write_whole
 from ragen_tsr.report.boards import BOARD_STYLE
 from ragen_tsr.view.searches import RecordedRun, step_page
 
@@ -57,11 +57,7 @@ def write_page(
     """
     chosen = run.steps() if steps is None else list(steps)
     page = _document(index(run, chosen, beside, served=False), [step_page(run, step, beside) for step in chosen])
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, target)
-    return target
+    return write_whole(target, page)
 
 
 def _document(about: dict[str, Any], steps: list[dict[str, Any]]) -> str:
