@@ -140,7 +140,8 @@ def _build(folder: Path, config: DictConfig, recipe: Recipe) -> None:
     """Fill `folder` with model, tokenizer and `build.json`."""
     started, used = time.perf_counter(), time.process_time()
     task = task_of(config)
-    logger.info("building the tiny policy of %s, once, in a few minutes", task.env_type)
+    # A warning, so that whoever waits sees why, whatever shows the log.
+    logger.warning("building the tiny policy of %s, once; this takes a few minutes", task.env_type)
     with _reproducible(recipe.seed), _Display() as display:
         model, text = sft.warm_start(config, task, recipe, display)
     ends = {"eos_token_id": text.eos_token_id, "pad_token_id": text.pad_token_id}
