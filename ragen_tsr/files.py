@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and JSON lines."""
+"""Files that are whole or absent, folders that one process works in, and JSON lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
+
+LOCK_FILE = ".lock"
+
+
+class FolderInUse(RuntimeError):
+    """Another process works in the folder."""
 
 
 def write_whole(target: Path, text: str) -> Path:
@@ -31,6 +39,20 @@ def new_folder(parent: Path, stem: str) -> Path:
             return path
         except FileExistsError:
             number += 1
+
+
+def held(folder: Path) -> FileLock:
+    """Keep other processes out of a folder, until the end of this one or of a ``with`` block.
+
+    Raises:
+        FolderInUse: Another process has it.
+    """
+    lock = FileLock(folder / LOCK_FILE)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise FolderInUse(str(folder)) from error
+    return lock
 
 
 def write_json_lines(target: Path, records: Iterable[Any]) -> Path:

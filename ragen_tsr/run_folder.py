@@ -10,18 +10,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ragen_tsr.config import ConfigError, derive, load_task
-from ragen_tsr.files import new_folder, write_whole
+from ragen_tsr.files import FolderInUse, held, new_folder, write_whole
 from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.page import CONFIG_FILE
 from ragen_tsr.report.summary import METRICS_FILE
 
 LOG_FILE = "run.log"
-LOCK_FILE = ".lock"
 
 
 class RunFolder:
@@ -95,8 +93,8 @@ class RunFolder:
             ConfigError: Another process trains here.
         """
         try:
-            return FileLock(self.path / LOCK_FILE).acquire(timeout=0)
-        except Timeout as error:
+            return held(self.path)
+        except FolderInUse as error:
             raise ConfigError(f"{self.path}: another process is training there; wait for its end") from error
 
     @property

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ragen_tsr.config import METHOD_ALIASES, ConfigError, options, parse
-from ragen_tsr.files import write_whole
+from ragen_tsr.files import LOCK_FILE, FolderInUse, held, write_whole
 
 COMMAND_FILE = "command.json"
 OWN_FLAGS = {"run_seed": "seeds"}
@@ -162,14 +164,24 @@ def read(arguments: Sequence[str]) -> tuple[Command, Path]:
     folder = parsed.folder or _new_folder(command)
     if (folder / COMMAND_FILE).is_file():
         _same(command, load(folder), folder)
-    elif folder.exists() and any(folder.iterdir()):
+    elif folder.exists() and any(path.name != LOCK_FILE for path in folder.iterdir()):
         raise ConfigError(f"--folder {folder}: must be empty, or hold a comparison ({COMMAND_FILE})")
     return command, folder
 
 
-def save(command: Command, folder: Path) -> None:
-    """Write the command into the folder of its comparison."""
+def save(command: Command, folder: Path) -> FileLock:
+    """Write the command into the folder of its comparison; keeps other processes out of it, as a context manager.
+
+    Raises:
+        ConfigError: Another process is at this comparison.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = held(folder)
+    except FolderInUse as error:
+        raise ConfigError(f"--folder {folder}: another process is at this comparison; wait for its end") from error
     write_whole(folder / COMMAND_FILE, json.dumps(dataclasses.asdict(command), indent=1))
+    return lock
 
 
 def load(folder: Path) -> Command:

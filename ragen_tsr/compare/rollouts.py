@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,11 @@ class Row:
 
 
 def main(command: Command, folder: Path, console: Console) -> int:
-    """Play what is not on disk yet, show and write the outcome; returns the exit status."""
-    import torch
+    """Play what is not on disk yet, show and write the outcome; returns the exit status.
 
+    Raises:
+        ConfigError: Words that cannot work; nothing was made.
+    """
     jobs = [
         Job(variation, method, seed, folder / "rollouts" / f"{number}-{method}-{seed}.json")
         for number, variation in enumerate(command.variations)
@@ -100,7 +102,16 @@ def main(command: Command, folder: Path, console: Console) -> int:
         for seed in range(command.seeds)
     ]
     configs = {job: compose(command, job) for job in jobs if not job.file.is_file()}  # all refusals come first
-    save(command, folder)
+    with save(command, folder):
+        return carry_out(command, folder, jobs, configs, console)
+
+
+def carry_out(
+    command: Command, folder: Path, jobs: Sequence[Job], configs: Mapping[Job, DictConfig], console: Console
+) -> int:
+    """Play the jobs that have a configuration, then :func:`conclude`; returns the exit status."""
+    import torch
+
     torch.set_num_threads(1)  # a second one gains a tiny model nothing, and waits dearly on a busy machine
     with quiet_libraries(folder / LOG_FILE, console):
         # random acts as often as none did

@@ -41,10 +41,15 @@ def main(command: Command, folder: Path, console: Console) -> int:
     Raises:
         ConfigError: Words that cannot work; nothing was made.
     """
-    started = time.monotonic()
     plan = Plan(command)
     runs.check_all(plan.specs(plan.everything), folder)
-    commands.save(command, folder)
+    with commands.save(command, folder):
+        return carry_out(plan, folder, console)
+
+
+def carry_out(plan: Plan, folder: Path, console: Console) -> int:
+    """Train what is not trained yet, and :func:`conclude`; returns the exit status."""
+    command, started = plan.command, time.monotonic()
     console.print(f"results  {folder}", markup=False, soft_wrap=True)
 
     def remaining() -> float | None:

@@ -11,16 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from ragen_tsr.config import ConfigError
-from ragen_tsr.files import json_line, new_folder, read_json_lines, write_whole
+from ragen_tsr.files import FolderInUse, held, json_line, new_folder, read_json_lines, write_whole
 from ragen_tsr.report.page import CONFIG_FILE
 
 EPISODES_FILE = "episodes.jsonl"
 LOG_FILE = "eval.log"
-LOCK_FILE = ".lock"
 
 Record = dict[str, Any]
 
@@ -53,12 +52,10 @@ class EvaluationFolder:
         Raises:
             ConfigError: Another process has it.
         """
-        lock = FileLock(self.path / LOCK_FILE)
         try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
+            return held(self.path)
+        except FolderInUse as error:
             raise ConfigError(f"{self.path}: another process is at this evaluation; wait for its end") from error
-        return lock
 
 
 class EpisodeFile:

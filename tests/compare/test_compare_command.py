@@ -86,6 +86,14 @@ def test_only_the_judgement_may_change_when_a_comparison_goes_on(tmp_path):
         read([f"resume={tmp_path}", "algo=grpo"])
 
 
+def test_one_process_at_a_time_is_at_a_comparison(tmp_path):
+    compared = asked("sokoban", "--rollouts-only")
+    with save(compared, tmp_path), pytest.raises(ConfigError, match="another process is at this comparison"):
+        save(compared, tmp_path)
+    with save(compared, tmp_path):
+        assert load(tmp_path) == compared
+
+
 def test_a_folder_goes_on_with_its_own_comparison_only(tmp_path):
     words = ["sokoban", "--rollouts-only", "--folder", str(tmp_path / "here")]
     save(*read(words))
