@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ragen_tsr.compare.budgets import STEPS, Budget
 from ragen_tsr.compare.curves import Band, TrainedRun, over_steps, success_over_tokens
@@ -119,6 +119,7 @@ def _draw(axes: Axes, band: Band | None, method: str, marker: str | None = None)
 def _finish(axes: Axes, x: str, y: str, variation: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if variation:
         axes.set_title(variation, fontsize=10, loc="left")
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -138,7 +139,7 @@ def _varied(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _percent(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def _count(number: float, _: float) -> str:
