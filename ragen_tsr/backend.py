@@ -13,9 +13,11 @@ first access.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,7 @@ def environment() -> dict[str, str]:
     return variables
 
 
+@cache
 def _checked_home(home: str) -> Path:
     path = Path(home).expanduser().resolve()
     if not (path / "ragen" / "llm_agent" / "es_manager.py").is_file():
@@ -90,13 +93,34 @@ def _checked_home(home: str) -> Path:
     return path
 
 
-def _package() -> str:
+def is_upstream() -> bool:
+    """Whether RAGEN comes from a checkout of upstream."""
+    return choice() != "embedded"
+
+
+def put_upstream_on_path() -> None:
+    """Make the checkout's ``ragen`` importable.
+
+    Raises:
+        BackendError: RAGEN is embedded here, or another ``ragen`` has been imported.
+    """
     chosen = choice()
     if chosen == "embedded":
-        return "ragen_tsr.embedded"
+        raise BackendError(f"{HOME_VARIABLE} is not set: it must name a checkout of RAGEN at {RAGEN_COMMIT}")
     home = chosen.removeprefix("upstream:")
     if home not in sys.path:
         sys.path.insert(0, home)
+    spec = importlib.util.find_spec("ragen")
+    if spec is None or spec.origin is None or not Path(spec.origin).resolve().is_relative_to(home):
+        raise BackendError(f"import ragen finds {spec and spec.origin}, not the checkout {home}: uninstall that package")
+
+
+def _package() -> str:
+    if not is_upstream():
+        return "ragen_tsr.embedded"
+    from ragen_tsr.upstream import prepare
+
+    prepare()
     return "ragen"
 
 
