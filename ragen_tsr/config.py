@@ -182,14 +182,23 @@ def derive(config: DictConfig) -> None:
         config.data.train_batch_size = config.es_manager.train.env_groups * config.es_manager.train.group_size
 
 
-def _compose(overrides: list[str], root: str) -> DictConfig:
-    # The folder itself, not pkg://verl.trainer.config: looking that up would import torch.
+def verl_folder() -> Path:
+    """The folder of verl's trainer configuration.
+
+    The folder itself, not ``pkg://verl.trainer.config``: looking that up would import torch.
+
+    Raises:
+        ConfigError: verl is not installed.
+    """
     spec = importlib.util.find_spec("verl")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("verl is not installed; bash train.sh installs it")
-    verl = Path(spec.submodule_search_locations[0]) / "trainer" / "config"
+    return Path(spec.submodule_search_locations[0]) / "trainer" / "config"
+
+
+def _compose(overrides: list[str], root: str) -> DictConfig:
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return hydra_compose(root, overrides=[f"hydra.searchpath=[{quoted(f'file://{verl}')}]", *overrides])
+        return hydra_compose(root, overrides=[f"hydra.searchpath=[{quoted(f'file://{verl_folder()}')}]", *overrides])
 
 
 def quoted(value: str) -> str:
