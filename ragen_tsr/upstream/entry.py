@@ -73,7 +73,9 @@ def prepare_run(config: DictConfig) -> None:
     """
     from ragen_tsr import platform
     from ragen_tsr.config_checks import check_search
+    from ragen_tsr.upstream.search_keys import keep_methods_own
 
+    keep_methods_own(config)
     check_search(config)
     os.environ.update(platform.driver_environment(config))
     kwargs = platform.ray_init_kwargs(config)

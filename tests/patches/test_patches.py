@@ -1,0 +1,43 @@
+"""The patches themselves: insertions of our own, few, explained, and in step with what they stand for."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from made_up_checkout import PATCHES, read_all
+
+from ragen_tsr import backend
+from ragen_tsr.config import CONFIG_DIR
+from ragen_tsr.upstream.search_keys import block_defaults
+
+OURS = {patch.name: patch for patch in read_all(PATCHES)}
+
+
+def _lines(patch):
+    return [line.decode() for hunk in patch.hunks for line in hunk.lines]
+
+
+def test_few_lines_at_the_commit_that_the_backend_wants():
+    assert sum(patch.inserted for patch in OURS.values()) < 40
+    assert {patch.commit for patch in OURS.values()} == {backend.RAGEN_COMMIT}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_patch_says_why_it_is_one_and_shows_no_line_of_upstream(name):
+    header, _, rest = (PATCHES / name).read_text().partition("diff --git ")
+    assert "Why no subclass: " in header
+    for line in rest.splitlines()[4:]:
+        assert line.startswith("+") or re.fullmatch(r"@@ -\d+,0 \+\d+(,\d+)? @@", line)
+    hunks = len(OURS[name].hunks)
+    assert hunks == 1 or all(f"Hunk {number}" in header for number in range(1, hunks + 1))
+
+
+def test_the_block_of_keys_has_our_own_defaults():
+    (patch,) = (patch for patch in OURS.values() if patch.path == "config/base.yaml")
+    block = yaml.safe_load("".join(_lines(patch)))
+    root = yaml.safe_load((CONFIG_DIR / "tsr.yaml").read_text())
+    assert block.pop("search") == block_defaults()
+    assert block == {key: root[key] for key in block}
+    assert {"run_seed", "env_noise", "env_engine"} <= set(block)
