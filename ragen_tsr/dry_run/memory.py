@@ -103,8 +103,8 @@ class Need:
 def of(config: DictConfig, shape: ModelShape, load: Load) -> Need:
     """What a checked configuration of FSDP workers with vLLM rollouts needs of each GPU.
 
-    A role's weights, moments and gradients are ``4 + 8 + 4`` bytes a parameter in fp32 (``model_dtype``), divided by the
-    workers. Working memory is that of one micro-batch of ``rows * max_model_len`` tokens, or of
+    A role's weights, moments and gradients are ``4 + 8 + 4`` bytes a parameter in fp32 (``model_dtype``), divided by
+    the workers. Working memory is that of one micro-batch of ``rows * max_model_len`` tokens, or of
     ``ppo_max_token_len_per_gpu`` with dynamic batches.
     """
     actor, rollout = config.actor_rollout_ref.actor, config.actor_rollout_ref.rollout
@@ -167,8 +167,8 @@ def _role(
 def activations(shape: ModelShape, tokens: int, checkpointing: bool) -> int:
     """Bytes that a forward pass keeps for the backward pass, in bf16.
 
-    A layer keeps about eight vectors of ``hidden_size`` (two norms and their arguments, q, attention, output, residual),
-    k and v, and four of ``intermediate_size`` (gate, its activation, up, product) a token. With checkpointing, one
+    A layer keeps about eight vectors of ``hidden_size`` a token (two norms and their arguments, q, attention, output,
+    residual), k and v, and four of ``intermediate_size`` (gate, its activation, up, product). With checkpointing, one
     vector a layer, and one layer's worth while it is computed again.
     """
     layer = 8 * shape.hidden_size + 2 * shape.key_value_dim + 4 * shape.intermediate_size

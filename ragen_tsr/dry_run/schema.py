@@ -1,8 +1,8 @@
 """Compares a run's configuration with every schema there is: verl's, upstream RAGEN's, this project's.
 
 Decides what a known key is, and which sections are built as verl's workers build them: keys and kinds against verl's
-composed YAML and, with a checkout, upstream's ``base.yaml``; sections that name a dataclass of verl against its fields and
-its own checks. Whether values go together is also :mod:`ragen_tsr.config_checks`' business, which runs before.
+composed YAML and, with a checkout, upstream's ``base.yaml``; sections that name a dataclass of verl against its fields
+and its own checks. Whether values go together is also :mod:`ragen_tsr.config_checks`' business, which runs before.
 """
 
 from __future__ import annotations
@@ -252,13 +252,13 @@ def _fields_only(tree: Any) -> Any:
 
 
 def _verl_checks(config: DictConfig) -> Iterator[str]:
-    """Builds the sections that verl's workers build, and asks verl's own ``validate_config``; it prints that all is well."""
+    """Builds the sections that verl's workers build, and asks verl's own ``validate_config``."""
     from verl.trainer.ppo.utils import need_critic
     from verl.utils.config import omega_conf_to_dataclass, validate_config
 
     use_ref = config.actor_rollout_ref.actor.use_ref
     config = for_dataclasses(config)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints that all is well
         warnings.simplefilter("ignore")
         for path, section in _targets(OmegaConf.to_container(config)):  # type: ignore[arg-type]
             if get_class(section[TARGET]).__name__ in LOADS_A_MODEL:
