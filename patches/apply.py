@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.place and given.word != "move-pin":
         parser.error("--place goes with --move-pin")
     try:
-        checkout, patches = Checkout(given.checkout), read_all(FOLDER)
+        checkout, patches = Checkout(given.checkout), read_all(FOLDER, edited=given.word == "move-pin")
         if given.word == "move-pin":
             said = move_pin(checkout, patches, dict(given.place))
         else:

@@ -114,3 +114,14 @@ def test_history_that_is_not_there_is_asked_for(made_up, tmp_path):
     status, _, fault = made_up.run("--move-pin", path=shallow)
     assert status == 1
     assert f"fetch origin {old}" in fault
+
+
+def test_lines_that_were_edited_get_their_counts_and_ids(made_up):
+    file = made_up.patches / "10-train.patch"
+    file.write_bytes(file.read_bytes().replace(b"+ours 1\n", b"+ours 1\n+ours, too\n"))
+    status, _, fault = made_up.run()
+    assert status == 1
+    assert "10-train.patch: line numbers or counts do not agree with its lines" in fault
+    assert made_up.run("--move-pin")[0] == 0
+    assert made_up.run() == (0, "applied: 7 lines in 2 files\n", "")
+    assert b"line 5\nours 1\nours, too\nline 6\n" in (made_up.path / "train.py").read_bytes()

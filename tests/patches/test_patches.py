@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from made_up_checkout import PATCHES, read_all
+from made_up_checkout import PATCHES, PatchError, parse, read_all
 
 from ragen_tsr import backend
 from ragen_tsr.config import CONFIG_DIR
@@ -41,3 +41,22 @@ def test_the_block_of_keys_has_our_own_defaults():
     assert block.pop("search") == block_defaults()
     assert block == {key: root[key] for key in block}
     assert {"run_seed", "env_noise", "env_engine"} <= set(block)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("+import", "-import", "only insertions without context"),
+        ("+import", " import", "only insertions without context"),
+        ("Upstream-commit: 2", "Upstream-commit: x", "needs an Upstream-commit line"),
+        ("@@ -52,0 +53 @@", "@@ -52,0 +54 @@", "do not agree"),
+        ("@@ -52,0 +53 @@", "@@ -52,0 +53 @@ import x", "only insertions without context"),
+        ("@@ -52,0 +53 @@", "@@ -60,0 +53 @@", "out of order"),
+        ("b/ragen/trainer/agent_trainer.py\nindex", "b/train.py\nindex", "one file"),
+    ],
+)
+def test_what_is_no_patch_of_this_form_is_refused(old, new, said):
+    text = (PATCHES / "10-agent-proxy.patch").read_text()
+    assert old in text
+    with pytest.raises(PatchError, match=said):
+        parse("10-agent-proxy.patch", text.replace(old, new, 1).encode())
