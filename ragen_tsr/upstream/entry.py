@@ -1,8 +1,8 @@
 """What the inserted lines of a patched checkout import; see ``patches/``.
 
 Importing it prepares the process. The searching proxy takes the place of ``LLMAgentProxy`` in upstream's trainer, for
-its second proxy (gradient analysis) too; the workers take that of upstream's. :func:`lifted` and :func:`prepare_run` are
-called by ``train.py``.
+its second proxy (gradient analysis) too; the workers take that of upstream's. :func:`lifted` and :func:`prepare_run`
+are called by ``train.py``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if backend.HOME_VARIABLE not in os.environ:
         raise backend.BackendError(f"{backend.HOME_VARIABLE} is not set, and no package ragen can be imported")
     os.environ[backend.HOME_VARIABLE] = str(Path(_found.origin).resolve().parents[1])
 
-from ragen_tsr.upstream.preparation import prepare  # noqa: E402
+from ragen_tsr.upstream.preparation import prepare
 
 prepare()
 

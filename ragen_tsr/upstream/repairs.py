@@ -15,6 +15,7 @@ import torch
 
 from ragen_tsr.embedded.llm_agent.chat_format import ChatFormat, ChatFormatError, chat_format
 from ragen_tsr.platform import has_accelerator
+from ragen_tsr.workers.process import gathered
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class NamedByTemplate:
 
     @property
     def name_or_path(self) -> str:
-        """A name of the family whose layout is the template's: Qwen's has one token after a message's end, Llama's none.
+        """A name of the family whose layout is the template's: after a message's end Qwen's has a token, Llama's none.
 
         Raises:
             ChatFormatError: It has more.
@@ -38,8 +39,8 @@ class NamedByTemplate:
             return {0: "llama-3", 1: "qwen"}[self.chat.tokens_after_end]
         except KeyError:
             raise ChatFormatError(
-                f"{self.chat.tokens_after_end} tokens follow {self.chat.end!r} in the chat template; with upstream RAGEN "
-                f"and agent_proxy.use_turn_scores=true there may be one or none"
+                f"{self.chat.tokens_after_end} tokens follow {self.chat.end!r} in the chat template; with upstream "
+                f"RAGEN and agent_proxy.use_turn_scores=true there may be one or none"
             ) from None
 
 
@@ -90,8 +91,39 @@ def current_device() -> None:
     torch.cuda.current_device = _cpu  # type: ignore[assignment]
 
 
-EVERYWHERE: tuple[Callable[[], None], ...] = (family_from_template, bi_level_gae)
-WITHOUT_ACCELERATOR: tuple[Callable[[], None], ...] = (current_device,)
+def shard_placement() -> None:
+    """A critic under fsdp2 can be built.
+
+    Where: ``ragen.workers.fsdp_workers.CriticWorker`` calls a function of verl's that its module does not import.
+    """
+    from ragen.workers import fsdp_workers
+    from verl.utils.fsdp_utils import get_shard_placement_fn
+
+    fsdp_workers.get_shard_placement_fn = get_shard_placement_fn
+
+
+def gathered_timing(seconds: float, k: int = 10) -> tuple[float, float, float]:
+    """Share of the ranks above the ``k``-th percentile from the top, and least and most seconds.
+
+    Stands in for verl's ``topk_reduce_ratio_min_max``, which gathers tensors of no dimension; gloo refuses them.
+    """
+    times = gathered(seconds)
+    share = (times > times.quantile(1 - k / 100)).float().mean().item()
+    return share, times.min().item(), times.max().item()
+
+
+def timing_of_ranks() -> None:
+    """The workers' seconds are gathered by gloo.
+
+    Where: ``ragen.workers.fsdp_workers.ActorRolloutRefWorker.generate_sequences``.
+    """
+    from ragen.workers import fsdp_workers
+
+    fsdp_workers.topk_reduce_ratio_min_max = gathered_timing
+
+
+EVERYWHERE: tuple[Callable[[], None], ...] = (family_from_template, bi_level_gae, shard_placement)
+WITHOUT_ACCELERATOR: tuple[Callable[[], None], ...] = (current_device, timing_of_ranks)
 
 
 def apply() -> None:

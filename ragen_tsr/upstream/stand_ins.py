@@ -1,7 +1,7 @@
 """Packages that upstream imports at its head and that a run without an accelerator never calls.
 
-A package that cannot be imported is stood in for while upstream's modules are imported, and no longer: what was bound by
-then raises when it is used, and nobody else ever sees a package that is not there.
+A package that cannot be imported is stood in for while upstream's modules are imported, and no longer: what was bound
+by then raises when it is used, and nobody else ever sees a package that is not there.
 """
 
 from __future__ import annotations
