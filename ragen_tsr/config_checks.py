@@ -53,7 +53,7 @@ def check(config: DictConfig, training: bool = True) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError("\n".join(f"{key}: must be given" for key in missing))
-    rules = [_environments, _choices, _numbers, _seeds, _lengths, _tags, _policy, _search, _prompts]
+    rules = [_environments, _choices, _numbers, _seeds, _lengths, _engine, _tags, _policy, _search, _prompts]
     if training:
         rules.append(_training)
     _raise_if_any(fault for rule in rules for fault in _faults(rule, config))
@@ -116,9 +116,7 @@ def _environments(config: DictConfig) -> Iterator[str]:
     if engine not in backend.ENV_ENGINES:
         yield f"env_engine={engine!r}: must be one of {', '.join(backend.ENV_ENGINES)}"
     elif engine == "upstream" and not backend.is_upstream():
-        yield (
-            f"env_engine={engine!r}: must be fast unless {backend.HOME_VARIABLE} names a checkout of upstream RAGEN"
-        )
+        yield (f"env_engine={engine!r}: must be fast unless {backend.HOME_VARIABLE} names a checkout of upstream RAGEN")
     else:
         backend.install_environments(config)
 
@@ -206,6 +204,32 @@ def _lengths(config: DictConfig) -> Iterator[str]:
         )
     if config.lora.rank and rollout.name == "hf_cpu":
         yield f"lora.rank={config.lora.rank}: must be 0 with actor_rollout_ref.rollout.name=hf_cpu"
+
+
+def _engine(config: DictConfig) -> Iterator[str]:
+    """What verl's vLLM worker refuses once it has started, and what it should refuse."""
+    rollout = config.actor_rollout_ref.rollout
+    if rollout.name != "vllm":
+        return
+    key = "actor_rollout_ref.rollout"
+    if rollout.enable_chunked_prefill and rollout.max_num_batched_tokens < rollout.max_model_len:
+        yield (
+            f"{key}.max_num_batched_tokens={rollout.max_num_batched_tokens}: must be at least "
+            f"{key}.max_model_len={rollout.max_model_len} with {key}.enable_chunked_prefill=true"
+        )
+    workers = config.trainer.n_gpus_per_node * config.trainer.nnodes
+    together = rollout.tensor_model_parallel_size * rollout.data_parallel_size * rollout.pipeline_model_parallel_size
+    if workers % together:
+        yield (
+            f"{key}.tensor_model_parallel_size * data_parallel_size * pipeline_model_parallel_size={together}: "
+            f"must divide trainer.n_gpus_per_node * trainer.nnodes={workers}"
+        )
+    if rollout.enable_prefix_caching and not rollout.free_cache_engine:
+        # verl 0.6.1 resets the prefix cache where it frees the engine, and nowhere else.
+        yield (
+            f"{key}.free_cache_engine=False: must be true with {key}.enable_prefix_caching=true, "
+            f"or prefixes cached under old weights outlive an update"
+        )
 
 
 def _tags(config: DictConfig) -> Iterator[str]:
