@@ -24,6 +24,8 @@ from ragen_tsr.dry_run.memory import Need, Role
 from ragen_tsr.dry_run.shapes import ModelShape, shape_of
 
 OK, REFUSED = 0, 2
+WIDTH = 120
+"""Columns of the tables, on whatever terminal."""
 ENGINE = "vllm"
 """The rollout engine whose memory is estimated."""
 
@@ -31,19 +33,20 @@ ENGINE = "vllm"
 def main(arguments: Sequence[str]) -> int:
     """Say what the run of a command line would be; returns the exit status."""
     options, rest = _parser().parse_known_args(list(arguments))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, width=WIDTH)
     try:
-        config = compose(parse(rest))
+        command = parse(rest)
+        config = compose(command)
         if options.cfg:
             sys.stdout.write(OmegaConf.to_yaml(config, resolve=options.resolve))
         _check(config)
-        verl, upstream = schema.verl_schema(), schema.upstream_schema()
-        if found := schema.faults(config, verl, upstream):
+        verl, ragen = schema.verl_schema(), schema.upstream_schema() or schema.recorded_schema(command)
+        if found := schema.faults(config, verl, ragen):
             raise ConfigError("\n".join(found))
     except (ConfigError, backend.BackendError) as error:
         console.print(str(error), style="red", markup=False)
         return REFUSED
-    for line in _what_was_checked(config, verl, upstream):
+    for line in _what_was_checked(config, verl, ragen):
         console.print(line, markup=False)
     say_load(config, load.of(config), console)
     return OK
@@ -63,14 +66,14 @@ def _check(config: DictConfig) -> None:
     check(config)
 
 
-def _what_was_checked(config: DictConfig, verl: schema.Schema, upstream: schema.Schema | None) -> Iterator[str]:
-    found = schema.counts(config, verl, upstream)
+def _what_was_checked(config: DictConfig, verl: schema.Schema, ragen: schema.Schema) -> Iterator[str]:
+    found = schema.counts(config, verl, ragen)
     yield f"RAGEN       {backend.choice()}"
     yield (
         f"keys        {found['verl']} of verl, {found['RAGEN']} of RAGEN, {found['ragen_tsr']} of this project, "
         f"{found['tasks']} of tasks"
     )
-    source = "upstream's base.yaml" if upstream else "config/tsr.yaml (with RAGEN_HOME=CHECKOUT, upstream's base.yaml)"
+    source = "upstream's base.yaml" if backend.is_upstream() else f"{ragen.name} (upstream's base.yaml with RAGEN_HOME)"
     yield f"checked     keys and kinds against verl's YAML and {source}; {schema.section_count(config)} sections"
     yield "            against verl's dataclasses; verl's validate_config; this project's own checks"
     yield "not checked the machine: GPUs, vLLM, flash attention"
@@ -138,7 +141,7 @@ def _memory_table(config: DictConfig, shape: ModelShape, step: Load, need: Need)
     table.add_column("actor", justify="right")
     table.add_column("critic", justify="right")
     lines: list[tuple[str, str]] = [
-        ("weights (fp32, sharded)", "weights"),
+        ("weights (sharded)", "weights"),
         ("Adam's moments (sharded)", "optimiser"),
         ("gradients (sharded)", "gradients"),
         ("gathered layers, activations, logits", "working"),

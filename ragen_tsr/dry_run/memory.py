@@ -17,13 +17,14 @@ from ragen_tsr.dry_run.shapes import ModelShape
 
 BYTES_OF = {"fp32": 4, "float32": 4, "bf16": 2, "bfloat16": 2, "fp16": 2, "float16": 2}
 BF16 = 2
-LOGIT_BYTES = 20
-"""Of one logit in an update with an entropy term: bf16 logits and a contiguous copy, into which the gradient is written
-(4); softmax and its gradient in fp32, which autocast chooses (8); the products of the entropy (8)."""
-PLAIN_LOGIT_BYTES = 6
-"""Of one logit in an update without an entropy term: logits, copy, gradient."""
-FORWARD_LOGIT_BYTES = 12
-"""Of one logit where nothing is differentiated: logits, copy, softmax in fp32 and its argument."""
+LOGIT_BYTES = 19
+"""Of one logit in an update with an entropy term: bf16 logits and a contiguous copy, into which the gradient goes;
+softmax, the entropy's products and their gradients in fp32, which autocast chooses."""
+FORWARD_LOGIT_BYTES = 11
+"""Of one logit where nothing is differentiated: logits, copy, softmax in fp32, and what it is multiplied with."""
+PLAIN_LOGIT_BYTES = 7
+"""Of one logit in an update without an entropy term: logits, copy, gradient. All three are peaks of the operators that
+verl's actor calls, rounded up (``tests/dry_run/test_logit_bytes.py`` traces them)."""
 GATHERED_BYTES = 8
 """Of one parameter of what FSDP gathers at a time: bf16 weight and gradient, fp32 gradient to be reduced."""
 FIXED = 3 * GIB

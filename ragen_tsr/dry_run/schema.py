@@ -8,11 +8,13 @@ and its own checks. Whether values go together is also :mod:`ragen_tsr.config_ch
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import io
 import os
 import typing
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -24,7 +26,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ragen_tsr import backend
-from ragen_tsr.config import quoted, verl_folder
+from ragen_tsr.config import GROUPS, Command, quoted, verl_folder
+from ragen_tsr.config import compose as compose_run
 
 TARGET = "_target_"
 OWN = (
@@ -54,11 +57,11 @@ class Schema:
     """Unresolved; a mapping for each section."""
 
     def knows(self, key: str) -> bool:
-        """Whether the key is there, or lies below one that is empty or null, which may hold anything."""
+        """Whether the key is there, or lies below one that is empty, null or a reference, which may hold anything."""
         node: Any = self.tree
         for part in key.split("."):
             if not isinstance(node, Mapping):
-                return node is None
+                return _kind(node) is None
             if not node:
                 return True
             if part not in node:
@@ -93,6 +96,15 @@ def upstream_schema() -> Schema | None:
     return Schema("RAGEN", _composed(home / "config", "base"))
 
 
+def recorded_schema(command: Command) -> Schema:
+    """``config/`` as it is composed for a command before single keys are changed: what stands for RAGEN's names and
+    defaults without a checkout.
+    """
+    chosen = [override for override in command.overrides if override.partition("=")[0] in GROUPS]
+    config = compose_run(dataclasses.replace(command, overrides=tuple(chosen)))
+    return Schema("config/tsr.yaml", OmegaConf.to_container(config, resolve=False))  # type: ignore[arg-type]
+
+
 def _composed(folder: Path, root: str) -> dict[str, Any]:
     with initialize_config_dir(str(folder), version_base="1.3"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # upstream's list of defaults does not name itself
@@ -110,12 +122,11 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield key, value
 
 
-def counts(config: DictConfig, verl: Schema, upstream: Schema | None) -> dict[str, int]:
-    """How many of the run's keys are verl's, RAGEN's, this project's, and in a task's own section."""
-    found = dict.fromkeys(("verl", "RAGEN", "ragen_tsr", "tasks"), 0)
-    for key, _ in leaves(_plain(config)):
-        found[_owner(key, verl, upstream) or "RAGEN"] += 1
-    return found
+def counts(config: DictConfig, verl: Schema, ragen: Schema) -> dict[str, int]:
+    """How many of the keys of a configuration without faults are verl's, RAGEN's, this project's, and in a task's own
+    section.
+    """
+    return dict(Counter(str(_owner(key, verl, ragen)) for key, _ in leaves(_plain(config))))
 
 
 def section_count(config: DictConfig) -> int:
@@ -123,17 +134,20 @@ def section_count(config: DictConfig) -> int:
     return sum(is_dataclass(get_class(section[TARGET])) for _, section in _targets(_plain(config)))
 
 
-def faults(config: DictConfig, verl: Schema, upstream: Schema | None) -> list[str]:
-    """What verl or upstream would refuse, or not know; one line each, naming the key.
+def faults(config: DictConfig, verl: Schema, ragen: Schema) -> list[str]:
+    """What verl or RAGEN would refuse, or not know; one line each, naming the key.
 
-    Without a checkout (``upstream=None``), a key that is neither verl's nor this project's passes as RAGEN's.
+    Args:
+        config: The composed configuration.
+        verl: :func:`verl_schema`.
+        ragen: :func:`upstream_schema`, or :func:`recorded_schema` without a checkout.
     """
     run = _plain(config)
     found = [
-        *_unknown(run, verl, upstream),
-        *_kinds(run, verl, upstream),
-        *_lacking(run, upstream),
-        *_sections(config),
+        *_unknown(run, verl, ragen),
+        *_kinds(run, verl, ragen),
+        *_lacking(run, ragen),
+        *_sections(run),
     ]
     return found or list(_verl_checks(config))
 
@@ -146,7 +160,7 @@ def _within(key: str, sections: tuple[str, ...]) -> bool:
     return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
-def _owner(key: str, verl: Schema, upstream: Schema | None) -> str | None:
+def _owner(key: str, verl: Schema, ragen: Schema) -> str | None:
     """Whose the key is; None where nobody knows it."""
     if _within(key, OWN):
         return "ragen_tsr"
@@ -154,24 +168,22 @@ def _owner(key: str, verl: Schema, upstream: Schema | None) -> str | None:
         return "tasks"
     if verl.knows(key):
         return "verl"
-    return "RAGEN" if upstream is not None and upstream.knows(key) else None
+    return "RAGEN" if ragen.knows(key) else None
 
 
-def _unknown(run: Mapping[str, Any], verl: Schema, upstream: Schema | None) -> Iterator[str]:
-    if upstream is None:
-        return
-    names = sorted({key for key, _ in leaves(upstream.tree)})
+def _unknown(run: Mapping[str, Any], verl: Schema, ragen: Schema) -> Iterator[str]:
+    names = sorted({key for key, _ in leaves(ragen.tree)})
     for key, _ in leaves(run):
-        if _owner(key, verl, upstream) is None:
+        if _owner(key, verl, ragen) is None:
             near = difflib.get_close_matches(key, names, n=1)
-            yield f"{key}: neither verl nor RAGEN has this key" + (f"; did you mean {near[0]}?" if near else "")
+            yield f"{key}: neither verl nor {ragen.name} has this key" + (f"; did you mean {near[0]}?" if near else "")
 
 
-def _kinds(run: Mapping[str, Any], verl: Schema, upstream: Schema | None) -> Iterator[str]:
+def _kinds(run: Mapping[str, Any], verl: Schema, ragen: Schema) -> Iterator[str]:
     for key, value in leaves(run):
         if _within(key, (*OWN, *TASKS)):
             continue
-        for schema in filter(None, (upstream, verl)):
+        for schema in (ragen, verl):
             wanted = _kind(schema.value(key))
             if wanted is not None and _kind(value) not in (None, wanted):
                 yield f"{key}={value!r}: must be a {wanted}, as {schema.name}'s default {schema.value(key)!r} is"
@@ -191,19 +203,17 @@ def _kind(value: Any) -> str | None:
     return "list" if isinstance(value, list) else "section"
 
 
-def _lacking(run: Mapping[str, Any], upstream: Schema | None) -> Iterator[str]:
+def _lacking(run: Mapping[str, Any], ragen: Schema) -> Iterator[str]:
     """Upstream reads its keys as attributes, so that one which is not there ends the run when it is reached."""
-    if upstream is None:
-        return
     mine = Schema("run", run)
-    for key, _ in leaves(upstream.tree):
+    for key, _ in leaves(ragen.tree):
         if not _within(key, (*OWN, *TASKS)) and not mine.knows(key):
-            yield f"{key}: RAGEN has this key, and the configuration has not"
+            yield f"{key}: {ragen.name} has this key, and the configuration has not"
 
 
-def _sections(config: DictConfig) -> Iterator[str]:
+def _sections(run: Mapping[str, Any]) -> Iterator[str]:
     """Sections that name a dataclass: fields and their annotations, nested ones included."""
-    for path, section in _targets(_plain(config)):
+    for path, section in _targets(run):
         target = get_class(section[TARGET])
         if not is_dataclass(target):
             continue
