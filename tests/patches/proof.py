@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ SEARCHES = (
 REFUSED = (["search.name=none", "search.M=8"], ["search.name=bream"], ["search.width=3"])
 """What upstream's configuration must take as ours does, and what both refuse."""
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -141,6 +142,7 @@ def plain(value: Any) -> Any:
 def composed(checkout: Path, overrides: list[str]) -> Any:
     """Upstream's configuration of its Sokoban task."""
     GlobalHydra.instance().clear()
+    warnings.filterwarnings("ignore", message="In '_2_sokoban'", category=UserWarning)
     with initialize_config_dir(str(checkout / "config"), version_base=None):
         return compose("_2_sokoban", overrides=overrides)
 
