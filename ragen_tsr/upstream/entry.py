@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,13 @@ from ragen_tsr.upstream.preparation import prepare
 
 prepare()
 
+from ragen_tsr import platform  # noqa: E402
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy  # noqa: E402
+from ragen_tsr.upstream.lifting import lifted  # noqa: E402
+
+if platform.SEED_VARIABLE in os.environ:
+    # A process of a run that prepare_run() began: what the trainer draws there follows from the run's seed.
+    platform.seed_everything(platform.run_seed())
 
 if TYPE_CHECKING:
     from ragen_tsr.upstream.workers import ActorRolloutRefWorker, CriticWorker
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["ActorRolloutRefWorker", "CriticWorker", "SearchAgentProxy", "lifted", "prepare_run"]
 
 _WORKERS = ("ActorRolloutRefWorker", "CriticWorker")
-QWEN = "qwen"
 
 
 def __getattr__(name: str) -> Any:
@@ -47,39 +51,20 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def lifted(validate: Callable[[DictConfig], DictConfig]) -> Callable[[DictConfig], DictConfig]:
-    """``train.py``'s validation without its demand for a model whose path says "qwen" or "llama-3".
-
-    Everything else that it checks and sets stays. Whether the chat template's marks are understood is found by the
-    context manager, from the template.
-    """
-
-    def check(config: DictConfig) -> DictConfig:
-        named = config.model_path
-        config.model_path = QWEN
-        try:
-            return validate(config)
-        finally:
-            config.model_path = named
-
-    return check
-
-
 def prepare_run(config: DictConfig) -> None:
     """Check the search keys and tell the worker processes what they need to know; before ``ray.init``.
 
     Raises:
         ValueError: ``search``, ``env_noise`` or ``run_seed`` cannot work; names the key and what is allowed.
     """
-    from ragen_tsr import platform
     from ragen_tsr.config_checks import check_search
     from ragen_tsr.upstream.search_keys import keep_methods_own
 
     keep_methods_own(config)
     check_search(config)
     os.environ.update(platform.driver_environment(config))
-    kwargs = platform.ray_init_kwargs(config)
-    os.environ.update(kwargs["runtime_env"]["env_vars"])
-    platform.seed_everything(config.run_seed)
+    kwargs = platform.ray_init_kwargs(config) | {"log_to_driver": True}  # upstream says on the console how it goes
+    if "num_cpus" in kwargs:
+        kwargs["num_cpus"] += 1  # upstream's trainer is a Ray actor itself
     with open_dict(config):
         config.ray_kwargs = OmegaConf.create({"ray_init": kwargs})
