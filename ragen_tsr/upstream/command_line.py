@@ -1,7 +1,7 @@
 """The words with which a checkout's ``train.py`` calls Hydra.
 
-It adds two folders of configuration, of which one does not exist and the other is in its submodule ``verl``; Hydra reads
-the last, and refuses it if it is not there. verl from the package index has no such folder, and needs none: each task's
+It adds two folders of configuration. One does not exist, the other is in its submodule ``verl``; Hydra reads the last,
+and refuses it if it is not there. verl from the package index has no such folder, and needs none: each task's
 configuration names that of the installed verl itself.
 """
 

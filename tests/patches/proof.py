@@ -11,6 +11,7 @@ Exit status 0 if all of it holds, 1 otherwise.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,9 @@ def own_train_script(checkout: Path) -> None:
     """Upstream's own ``train.py`` starts on this machine and takes the keys."""
     overrides = ["search.name=beam", "search.M=8", "env_noise=independent", "run_seed=5"]
     said = python(checkout, "train.py", "--config-name", "_2_sokoban", "--cfg", "job", *overrides)
-    config: Any = OmegaConf.create(said[said.index("\nsystem:") :] if "\nsystem:" in said else said)
+    first_key = re.search(r"^\w+:$", said, re.MULTILINE)  # upstream's imports print lines before it
+    assert first_key is not None, f"train.py shows no configuration: {said[-1000:]}"
+    config: Any = OmegaConf.create(said[first_key.start() :])
     found = (config.search.name, config.search.M, config.env_noise, config.run_seed)
     assert found == ("beam", 8, "independent", 5), f"train.py has {found}"
     console.print(f"python train.py --config-name _2_sokoban {' '.join(overrides)}: starts", markup=False)
