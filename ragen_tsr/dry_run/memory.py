@@ -6,6 +6,7 @@ on a GPU; a device whose memory they fill to more than nine tenths is not called
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 from omegaconf import DictConfig
@@ -119,7 +120,10 @@ def of(config: DictConfig, shape: ModelShape, load: Load) -> Need:
     trained = shape.parameters if not model.lora_rank else 0
     policy = _role(shape, shape.parameters, trained, tokens, load.devices, actor.fsdp_config, model)
     critic = None
-    if need_critic(config):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that GRPO has no critic
+        has_critic = need_critic(config)
+    if has_critic:
         settings = config.critic
         trained = shape.critic_parameters if not settings.model.lora_rank else 0
         critic = _role(

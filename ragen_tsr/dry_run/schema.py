@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ragen_tsr import backend
 from ragen_tsr.config import GROUPS, Command, quoted, verl_folder
@@ -268,6 +268,7 @@ def _verl_checks(config: DictConfig) -> Iterator[str]:
 
     use_ref = config.actor_rollout_ref.actor.use_ref
     config = for_dataclasses(config)
+    refused = False
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints that all is well
         warnings.simplefilter("ignore")
         for path, section in _targets(OmegaConf.to_container(config)):  # type: ignore[arg-type]
@@ -275,8 +276,11 @@ def _verl_checks(config: DictConfig) -> Iterator[str]:
                 continue
             try:
                 omega_conf_to_dataclass(OmegaConf.select(config, path))
-            except (ValueError, TypeError, AssertionError, NotImplementedError, OmegaConfBaseException) as error:
-                yield f"{path}: {_line(error)}"
+            except InstantiationException as error:
+                refused = True
+                yield f"{path}: {_line(error.__cause__ or error)}"
+        if refused:
+            return
         try:
             validate_config(config, use_reference_policy=use_ref, use_critic=need_critic(config))
         except (ValueError, AssertionError) as error:

@@ -55,14 +55,9 @@ def test_the_papers_configurations_are_without_fault(verl: Schema, env: str) -> 
     ],
 )
 def test_what_would_be_refused_on_the_machine_is_refused_here(
-    verl: Schema, recorded: Schema, override: str, complaint: str
+    composed: Composed, verl: Schema, recorded: Schema, override: str, complaint: str
 ) -> None:
-    words = ["sokoban", "beam", "scale=paper", override]
-    command = parse(words) if override != "es_manager.train.env_configs.tags=SimpleSokoban" else parse(words[:3])
-    config = compose(command)
-    if command.overrides[-1] != override:
-        config.es_manager.train.env_configs.tags = "SimpleSokoban"
-    assert complaint in faults(config, verl, recorded)
+    assert complaint in faults(composed("sokoban", "beam", "scale=paper", override), verl, recorded)
 
 
 def test_empty_sections_may_hold_anything(verl: Schema, recorded: Schema, composed: Composed) -> None:
