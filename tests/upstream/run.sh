@@ -34,10 +34,11 @@ has_upstream_packages() {
 
 # Sets PYTHON to an interpreter that has the packages of $PYTHON and those of upstream-cpu.txt.
 add_upstream_packages() {
-    local list="$ROOT/config/constraints/upstream-cpu.txt" venv="$ROOT/.venv-upstream" base="$PYTHON" wanted
-    if has_upstream_packages "$base"; then
+    local list="$ROOT/config/constraints/upstream-cpu.txt" venv="$ROOT/.venv-upstream" base wanted
+    if has_upstream_packages "$PYTHON"; then
         return
     fi
+    base="$("$PYTHON" -c 'import sys; print(sys.executable)')"
     wanted="$(fingerprint "$base") $base"
     PYTHON="$venv/bin/python"
     if [ -f "$venv/installed" ] && [ "$(cat "$venv/installed")" = "$wanted" ] && cmp -s "$list" "$venv/list"; then
