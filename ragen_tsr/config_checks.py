@@ -53,7 +53,7 @@ def check(config: DictConfig, training: bool = True) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError("\n".join(f"{key}: must be given" for key in missing))
-    rules = [_environments, _choices, _numbers, _seeds, _lengths, _engine, _tags, _policy, _search, _prompts]
+    rules = [_source, _environments, _choices, _numbers, _seeds, _lengths, _engine, _tags, _policy, _search, _prompts]
     if training:
         rules.append(_training)
     _raise_if_any(fault for rule in rules for fault in _faults(rule, config))
@@ -103,6 +103,16 @@ def _faults(rule: Callable[[DictConfig], Iterator[str]], config: DictConfig) -> 
         yield from rule(config)
     except (ValueError, TypeError, OmegaConfBaseException) as error:
         yield str(error)
+
+
+def _source(config: DictConfig) -> Iterator[str]:
+    """A run goes on with the RAGEN that it began with; a configuration from before there was this key is embedded's."""
+    here = "upstream" if backend.is_upstream() else "embedded"
+    begun = OmegaConf.select(config, "ragen", default="embedded")
+    if begun != here:
+        home = backend.HOME_VARIABLE
+        wanted = f"name the checkout in {home}" if here == "embedded" else f"unset {home}"
+        yield f"ragen={begun!r}: the run was begun with RAGEN {begun}, and here it is {here}; {wanted}"
 
 
 def _noise(config: DictConfig) -> Iterator[str]:

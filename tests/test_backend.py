@@ -9,6 +9,7 @@ import pytest
 
 from ragen_tsr import backend
 from ragen_tsr.config import ConfigError, compose, parse
+from ragen_tsr.config_checks import check
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,11 @@ def test_a_process_that_chooses_otherwise_is_refused(monkeypatch: pytest.MonkeyP
 def test_where_ragen_comes_from_is_no_word_of_the_command() -> None:
     with pytest.raises(ConfigError, match="ragen follows from RAGEN_HOME"):
         parse(["sokoban", "beam", "ragen=upstream"])
+
+
+def test_a_run_goes_on_with_the_ragen_that_it_began_with() -> None:
+    config = compose(parse(["sokoban", "none", "scale=cpu"]))
+    assert config.ragen == "embedded"
+    config.ragen = "upstream"
+    with pytest.raises(ConfigError, match="ragen='upstream': .* name the checkout in RAGEN_HOME"):
+        check(config)
