@@ -67,5 +67,5 @@ def test_a_run_goes_on_with_the_ragen_that_it_began_with() -> None:
     config = compose(parse(["sokoban", "none", "scale=cpu"]))
     assert config.ragen == "embedded"
     config.ragen = "upstream"
-    with pytest.raises(ConfigError, match="ragen='upstream': .* name the checkout in RAGEN_HOME"):
+    with pytest.raises(ConfigError, match=r"ragen='upstream': .* name the checkout in RAGEN_HOME"):
         check(config)
