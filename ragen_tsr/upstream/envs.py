@@ -2,7 +2,8 @@
 
 ``fast`` puts this project's Sokoban and FrozenLake into upstream's registry; they take the same settings, give the same
 rooms, maps, texts and rewards, and branch for next to nothing, where upstream's Sokoban draws a picture at each step.
-``upstream`` plays upstream's own classes under the snapshots of :mod:`ragen_tsr.snapshots`.
+``upstream`` plays upstream's own classes under the snapshots of :mod:`ragen_tsr.snapshots`. So does ``fast`` a type of
+which a task is observed as images, since this project draws its own.
 
 WebShop is another matter, since its two implementations do not take the same settings: ``fast`` plays this project's
 where ``env_config`` has settings that only it takes (a catalogue of its own, seeds), and upstream's otherwise.
@@ -50,8 +51,8 @@ def install_for(config: DictConfig) -> None:
     engine = config.env_engine
     if engine not in backend.ENV_ENGINES:
         raise ValueError(f"env_engine={engine!r}: must be one of {', '.join(backend.ENV_ENGINES)}")
-    shops = list(_shops(config))
-    replaced = list(INTERCHANGEABLE) if engine == "fast" else []
+    shops = list(_tags(config, WEBSHOP))
+    replaced = [kind for kind in INTERCHANGEABLE if not _images(config, kind)] if engine == "fast" else []
     if engine == "fast" and any(_own_settings(config.custom_envs[tag]) for tag in shops):
         replaced.append(WEBSHOP)
     install(replaced)
@@ -77,11 +78,17 @@ def install(types: Iterable[str]) -> None:
             classes[env_type], configs[env_type] = their_class, their_config
 
 
-def _shops(config: DictConfig) -> Iterator[str]:
-    """The tags in use whose environment is a WebShop."""
+def _tags(config: DictConfig, env_type: str) -> Iterator[str]:
+    """The tags in use whose environment is of this type."""
     for tag in dict.fromkeys(tag for mode in ("train", "val") for tag in config.es_manager[mode].env_configs.tags):
-        if tag in config.custom_envs and config.custom_envs[tag].env_type == WEBSHOP:
+        if tag in config.custom_envs and config.custom_envs[tag].env_type == env_type:
             yield tag
+
+
+def _images(config: DictConfig, env_type: str) -> bool:
+    """Whether a task of this type is observed as images."""
+    settings = [config.custom_envs[tag].env_config or {} for tag in _tags(config, env_type)]
+    return any(given.get("render_mode", "text") != "text" for given in settings)
 
 
 def _own_settings(custom_env: DictConfig) -> list[str]:

@@ -10,7 +10,7 @@ from ragen_tsr.scorers.webshop import facts, progress, similarity
 from ragen_tsr.snapshots import snapshot_for
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "snapshots"))
-from upstream_look_alikes import Shop, lake_class  # noqa: E402
+from upstream_look_alikes import Shop, lake_class
 
 TURN = Turn(actions=(1,), reward=0, penalty=0, info={}, response="")
 
@@ -38,7 +38,7 @@ def test_milestones_and_words_of_a_session():
         if action is not None:
             env.step(action)
         seen.append(progress(facts(snapshot_for(env).save(env))))
-    assert not env.record["asins"], "back at the search the server has forgotten the product page; the pages seen have not"
+    assert not env.record["asins"], "the server forgets the product page on the way back; the pages seen do not"
     assert seen == [0, 0, 1 / 3, 1 / 3, 2 / 3, 1 / 3, 1 / 3]
     assert score(scorer, env) == pytest.approx(1 / 3 + 0.25 * 2 / 4)
 

@@ -1,7 +1,8 @@
 """Small environments with the names and attributes of upstream's, as their snapshotters know them.
 
-Not upstream's games: a walk with pushes in a corridor, a walk over gymnasium's own lake, a shop of four pages. What they
-share with upstream is where state is kept and how it is changed: in place, by replacement, in a server beside the object.
+Not upstream's games: a walk with pushes in a corridor, a walk over gymnasium's own lake, a shop of four pages. What
+they share with upstream is where state is kept and how it is changed: in place, by replacement, in a server beside the
+object.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ class Corridor:
     """A row of cells: 5 is the player, 4 a box, 2 the target. Actions 1 and 2 go left and right, pushing."""
 
     dim_room, render_mode, observation_format = (1, 9), "text", "grid"
-    GRID_LOOKUP = {0: "#", 1: "_", 2: "O", 3: "√", 4: "X", 5: "P", 6: "S"}
     num_boxes = 1
 
     def __init__(self, max_steps=20):
         self.max_steps = max_steps
+        self.GRID_LOOKUP = dict(enumerate("#_O√XPS"))
         self.reset(0)
 
     def reset(self, seed=None):
@@ -74,11 +75,11 @@ def lake_class():
         """A 3 x 3 map whose goal follows from the seed."""
 
         observation_format = "grid"
-        action_map, MAP_LOOKUP, GRID_LOOKUP = {1: 0, 2: 1, 3: 2, 4: 3}, {b"F": 1}, {1: "_"}
 
         def __init__(self, config=None):
             self.config = config or SimpleNamespace(size=3, success_rate=1 / 3, is_slippery=True, map_seed=None)
             desc = ["SFF", "FHF", "FFG"] if not (self.config.map_seed or 0) % 2 else ["FFG", "HFF", "FSF"]
+            self.action_map, self.MAP_LOOKUP, self.GRID_LOOKUP = {1: 0, 2: 1, 3: 2, 4: 3}, {b"F": 1}, {1: "_"}
             super().__init__(desc=desc, is_slippery=True, success_rate=self.config.success_rate)
 
         def reset(self, seed=None):

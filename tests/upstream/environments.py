@@ -2,15 +2,15 @@
 
     python tests/upstream/environments.py CHECKOUT [--seed N] [--cases N] [--only PART,...]
 
-CHECKOUT is an upstream checkout at the pin. Everything is drawn from the seed (printed; a new one each time unless given).
-Parts:
+CHECKOUT is an upstream checkout at the pin. Everything is drawn from the seed (printed; a new one each time unless
+given). Parts:
 
 * ``snapshots``: random branches of upstream's Sokoban and FrozenLake (``ragen_tsr/snapshots/exactness.py``);
 * ``searches``: whole rollouts through upstream's managers with ``env_engine=upstream``, a scripted policy in place of a
   model; every committed trajectory is played again on a new environment that never branched, and compared;
 * ``engines``: the same rollouts with ``env_engine=fast`` and ``upstream``, compared tensor by tensor;
-* ``webshop``: the first two on upstream's WebShop adapter and ``webshop_minimal`` with its catalogue, where these can be
-  imported; elsewhere it says what is missing.
+* ``webshop``: the first two on upstream's WebShop adapter and ``webshop_minimal`` with its catalogue, where these can
+  be imported; elsewhere it says what is missing.
 
 The exit status is 0 only if nothing differs; a WebShop that is not installed does not count.
 """
@@ -26,6 +26,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, reduce
+from itertools import pairwise
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,11 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 PARTS = ("snapshots", "searches", "engines", "webshop")
-METHODS = {"beam": ("search.M=3", "search.B=2"), "lookahead": ("search.M=2", "search.D=2"), "best_of_n": ("search.N=4",)}
+METHODS = {
+    "beam": ("search.M=3", "search.B=2"),
+    "lookahead": ("search.M=2", "search.D=2"),
+    "best_of_n": ("search.N=4",),
+}
 MOVES = {"sokoban": ("Up", "Down", "Left", "Right"), "frozen_lake": ("Left", "Down", "Right", "Up")}
 SEARCHES = ("rain jacket", "shoes for men", "desk lamp", "snack gluten free", "zeppelin")
 OFFERED = re.compile(r"search\[<content>\]|click\[[^\]]+\]")
@@ -120,8 +125,8 @@ def settings(env: str, method: str, *overrides: str) -> Any:
     """The configuration of a small rollout: two groups of two slots."""
     from ragen_tsr import config as configuration
 
-    small = ["scale=cpu", "es_manager.train.env_groups=2", "es_manager.train.group_size=2", "es_manager.val.env_groups=1"]
-    words = [env, method, *small, *METHODS[method], *overrides]
+    slots = ["es_manager.train.env_groups=2", "es_manager.train.group_size=2", "es_manager.val.env_groups=1"]
+    words = [env, method, "scale=cpu", *slots, *METHODS[method], *overrides]
     composed = configuration.compose(configuration.parse(words))
     OmegaConf.resolve(composed)
     return composed
@@ -149,15 +154,16 @@ def replayed(manager: Any) -> int:
         env = type(entry["env"])(entry["config"])
         env.reset(seed=entry["status"].seed, mode="train")
         history = cache_["history"]
-        for number, (turn, after) in enumerate(zip(history[:-1], history[1:], strict=True)):
+        for number, (turn, after) in enumerate(pairwise(history)):
             where = f"slot {entry['env_id']}, turn {number} of {[t['actions'] for t in history[:-1]]}"
             if env.render() != turn["state"]:
                 raise Differs(f"{where}: shown {env.render()!r}, in the search {turn['state']!r}")
             played = [env.step(action) for action in turn["actions"]]
             if reduce(add, [reward for _, reward, _, _ in played], 0) != turn["reward"]:  # sum() rounds in its own way
                 raise Differs(f"{where}: rewards {[step[1] for step in played]}, in the search {turn['reward']}")
-            if played and any(turn["info"][key] != value for key, value in played[-1][3].items() if key != "raw_reward"):
-                raise Differs(f"{where}: {played[-1][3]}, in the search {turn['info']}")
+            told = {key: value for key, value in (played[-1][3] if played else {}).items() if key != "raw_reward"}
+            if any(turn["info"][key] != value for key, value in told.items()):
+                raise Differs(f"{where}: {told}, in the search {turn['info']}")
             if env.render() != after["state"]:
                 raise Differs(f"{where}: then {env.render()!r}, in the search {after['state']!r}")
             turns += 1
@@ -273,14 +279,9 @@ def webshop(draw: random.Random, count: int) -> Iterator[str]:
         )
         manager, _rollouts = searched(config, shopper, draw.randrange(2**31))
         _expect_upstreams(manager)
-        bought = sum(entry["status"].terminated and turns_of(entry, manager) for entry in manager.envs)
-        yield f"{method}: {replayed(manager)} committed turns are those of a session that never branched; {bought} purchases"
-
-
-def turns_of(entry: Any, manager: Any) -> bool:
-    """Whether the slot's last turn was a purchase."""
-    last = manager.rollout_cache[entry["env_id"]]["history"][-2]
-    return bool(last["info"].get("success_purchase", 0))
+        bought = sum(cache_["history"][-2]["info"].get("success_purchase", 0) for cache_ in manager.rollout_cache)
+        turns = replayed(manager)
+        yield f"{method}: {turns} committed turns ({bought} purchases) are those of a session that never branched"
 
 
 def _sessions() -> Any:
@@ -334,8 +335,9 @@ def _same(one: tuple[Any, Any], other: tuple[Any, Any]) -> int:
     for mine, theirs in zip(manager.rollout_cache, manager_2.rollout_cache, strict=True):
         if mine != theirs:
             raise Differs(f"slot {mine['env_id']}: {mine!r} with one engine, {theirs!r} with the other")
-    if rollouts.batch.keys() != rollouts_2.batch.keys():
-        raise Differs(f"{sorted(rollouts.batch.keys())} with one engine, {sorted(rollouts_2.batch.keys())} with the other")
+    keys, keys_2 = sorted(rollouts.batch.keys()), sorted(rollouts_2.batch.keys())
+    if keys != keys_2:
+        raise Differs(f"{keys} with one engine, {keys_2} with the other")
     for key, tensor in rollouts.batch.items():
         if not torch.equal(tensor, rollouts_2.batch[key]):
             raise Differs(f"tensor {key} differs between the engines")
