@@ -60,3 +60,10 @@ def test_what_is_no_patch_of_this_form_is_refused(old, new, said):
     assert old in text
     with pytest.raises(PatchError, match=said):
         parse("10-agent-proxy.patch", text.replace(old, new, 1).encode())
+
+
+def test_the_page_counts_the_lines():
+    page = (PATCHES.parent / "docs" / "patches.md").read_text()
+    assert f"puts {sum(patch.inserted for patch in OURS.values())} lines into three files" in page
+    for patch in OURS.values():
+        assert f"| `{patch.path}` | {patch.inserted} |" in page
