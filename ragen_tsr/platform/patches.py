@@ -125,7 +125,7 @@ def full_precision_autocast() -> None:
     Upstream RAGEN's actor and critic enter that of CUDA, which torch turns off.
     """
     warnings.filterwarnings("ignore", message="In CPU autocast, but the target dtype is not supported")
-    warnings.filterwarnings("ignore", message="User provided device_type of 'cuda', but CUDA is not available")
+    warnings.filterwarnings("ignore", message="CUDA is not available or torch_xla is imported")
 
 
 def states_synced_on_cpu() -> None:

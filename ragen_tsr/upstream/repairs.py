@@ -112,6 +112,11 @@ def gathered_timing(seconds: float, k: int = 10) -> tuple[float, float, float]:
     return share, times.min().item(), times.max().item()
 
 
+def mean_timing(timing: dict[str, float]) -> dict[str, float]:
+    """Mean of each of the ranks' seconds; for verl's ``reduce_timing``, which has gloo send an average."""
+    return {name: gathered(seconds).mean().item() for name, seconds in timing.items()}
+
+
 def timing_of_ranks() -> None:
     """The workers' seconds are gathered by gloo.
 
@@ -120,6 +125,7 @@ def timing_of_ranks() -> None:
     from ragen.workers import fsdp_workers
 
     fsdp_workers.topk_reduce_ratio_min_max = gathered_timing
+    fsdp_workers.reduce_timing = mean_timing
 
 
 EVERYWHERE: tuple[Callable[[], None], ...] = (family_from_template, bi_level_gae, shard_placement)
