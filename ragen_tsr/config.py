@@ -74,6 +74,7 @@ def usage() -> str:
             *(f"  {group + '=':8}{', '.join(options(group))}" for group in GROUPS[2:]),
             "  model=  also takes any Hugging Face id or folder",
             "  any key of config/tsr.yaml, such as es_manager.train.env_groups=8",
+            "  --dry-run, --cfg job [--resolve]  look at the run instead of starting it",
         ]
     )
 
