@@ -68,7 +68,7 @@ def _check(config: DictConfig) -> None:
 
 def _what_was_checked(config: DictConfig, verl: schema.Schema, ragen: schema.Schema) -> Iterator[str]:
     found = schema.counts(config, verl, ragen)
-    yield f"RAGEN       {backend.choice()}"
+    yield f"RAGEN       {backend.describe()}"
     yield (
         f"keys        {found['verl']} of verl, {found['RAGEN']} of RAGEN, {found['ragen_tsr']} of this project, "
         f"{found['tasks']} of tasks"

@@ -33,6 +33,7 @@ TARGET = "_target_"
 OWN = (
     "search",
     "wording",
+    "ragen",
     "run_seed",
     "env_noise",
     "env_engine",
