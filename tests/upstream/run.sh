@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All proofs on the real upstream RAGEN, without a GPU: bash tests/upstream/run.sh CHECKOUT [PART...]
 #
-# CHECKOUT: a clone of mll-lab-nu/RAGEN at the pinned commit (patches/README or docs/patches.md); it is left as it is.
+# CHECKOUT: a clone of mll-lab-nu/RAGEN at the pinned commit (docs/patches.md); it is left as it is.
 # PART:     any of those below; all of them if none is given. COMPARE_SEED=N repeats the random cases of one run.
 # Makes the Python environments on first use: .venv (config/environment.sh), and .venv-upstream, which adds what
 # upstream imports to it (config/constraints/upstream-cpu.txt). Exit status 0 only if every part passed.
