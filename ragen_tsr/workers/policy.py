@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.distributed.tensor import DTensor
 from verl.single_controller.base.decorator import Dispatch, register
@@ -11,6 +12,7 @@ from verl.utils.device import get_torch_device
 from verl.utils.ray_utils import get_event_loop
 
 from ragen_tsr.embedded.workers.rollout import hf_cpu
+from ragen_tsr.platform import run_seed
 from ragen_tsr.workers import process
 
 WAKING_MODES = ("singleturn", "multiturn-start")
@@ -27,8 +29,27 @@ class SamplingPolicy:
     rollout: Any
     actor_module_fsdp: Any
     gen_random_states: Any
+    config: Any
+    rank: int
     _is_actor: bool
     _is_rollout: bool
+
+    def _build_rollout(self, trust_remote_code: bool = False) -> None:
+        """verl's, and then numbers of its own for each group of ranks that generates together.
+
+        verl 0.6.1 seeds the generation RNG by rank before it builds the engine, and afterwards keeps the state that
+        building has left. vLLM seeds with 0 on every rank, so that all ranks would draw the same numbers, and the slots
+        of a group that spans two ranks the same responses.
+        """
+        super()._build_rollout(trust_remote_code)  # type: ignore[misc]
+        sizes = self.config.rollout
+        together = sizes.tensor_model_parallel_size * sizes.data_parallel_size * sizes.pipeline_model_parallel_size
+        seeds = np.random.SeedSequence([run_seed(), self.rank // together])
+        device = get_torch_device()
+        training = device.get_rng_state()
+        device.manual_seed(int(seeds.generate_state(1)[0]))
+        self.gen_random_states = device.get_rng_state()
+        device.set_rng_state(training)
 
     def _sleep(self) -> None:
         """Free what the engine holds and give the RNG back to training; once per rollout."""
