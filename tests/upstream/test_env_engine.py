@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from ragen_tsr import backend
+from ragen_tsr import backend, config_checks
 from ragen_tsr.embedded.env import REGISTERED_ENVS
 from ragen_tsr.upstream import envs
 
@@ -84,3 +84,16 @@ def test_where_upstream_has_no_webshop_it_says_what_is_missing_and_fast_does_wit
     assert registry.REGISTERED_ENVS["webshop"] is REGISTERED_ENVS["webshop"]
     envs.install_for(config("upstream"))
     assert "webshop" not in registry.REGISTERED_ENVS
+
+
+@pytest.mark.parametrize(
+    ("engine", "says"),
+    [("upstream", "must be fast unless RAGEN_HOME names a checkout"), ("quick", "must be one of fast, upstream")],
+)
+def test_without_a_checkout_there_are_only_this_projects(engine, says, monkeypatch):
+    monkeypatch.delenv(backend.HOME_VARIABLE, raising=False)
+    monkeypatch.delenv(backend.CHOICE_VARIABLE, raising=False)
+    (fault,) = config_checks._environments(OmegaConf.create({"env_engine": engine}))
+    assert fault.startswith(f"env_engine='{engine}': ")
+    assert says in fault
+    assert not list(config_checks._environments(OmegaConf.create({"env_engine": "fast"})))
