@@ -88,7 +88,7 @@ def current_device() -> None:
     Where: ``dp_actor`` and ``dp_critic`` send every micro-batch to ``torch.cuda.current_device()``, which raises in a
     torch without CUDA.
     """
-    torch.cuda.current_device = _cpu  # type: ignore[assignment]
+    torch.cuda.current_device = _cpu
 
 
 def shard_placement() -> None:
