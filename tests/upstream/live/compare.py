@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--only: {unknown} not among {', '.join(NAMES)}")
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"seed {seed} (repeat with --seed {seed})")
     with tempfile.TemporaryDirectory() as scratch:
