@@ -1,11 +1,11 @@
-"""``python tests/upstream/training.py CHECKOUT [ENV/METHOD ...] [overrides]``: upstream's trainer trains here.
+"""``python tests/upstream/training.py CHECKOUT [ENV/METHOD ...] [overrides] [--without-ray]``: upstream trains here.
 
 CHECKOUT is a clone of mll-lab-nu/RAGEN at the pin; it is left as it is. For each task and method, ``ragen_tsr.train``
 runs two steps with the tiny policy, as ``RAGEN_HOME=CHECKOUT bash train.sh ENV METHOD`` does, in small sizes. Shown is
 that the managers, the proxy's base, the trainer, the workers and the filter are upstream's, that training changed the
 weights, and that the run folder says where RAGEN came from. After a run with ``none``, rollouts of upstream's own proxy
 and of ours are collected from the same worker state and compared: what the worker is given call by call, and the batch
-that results.
+that results. With ``--without-ray`` the workers are of this process, not Ray's; everything else is the same.
 
 Exit status 0 if all of it holds, 1 otherwise.
 """
@@ -24,6 +24,7 @@ from typing import Any
 from rich.console import Console
 
 RUNS = ("sokoban/none", "sokoban/beam", "frozen_lake/none", "frozen_lake/beam")
+WITHOUT_RAY = "--without-ray"
 ROLLOUTS = 2
 SIZES = (
     "scale=cpu",
@@ -43,11 +44,18 @@ console = Console(highlight=False)
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
     overrides = [argument for argument in arguments[1:] if "=" in argument]
-    runs = [argument for argument in arguments[1:] if argument not in overrides]
+    runs = [argument for argument in arguments[1:] if argument not in (*overrides, WITHOUT_RAY)]
     if not arguments or any(run not in RUNS for run in runs):
-        console.print(f"usage: python tests/upstream/training.py CHECKOUT [{' '.join(RUNS)}] [overrides]", markup=False)
+        usage = f"usage: python tests/upstream/training.py CHECKOUT [{' '.join(RUNS)}] [overrides] [{WITHOUT_RAY}]"
+        console.print(usage, markup=False)
         return 2
     os.environ["RAGEN_HOME"] = str(Path(arguments[0]).resolve())
+    if WITHOUT_RAY in arguments:
+        import in_process
+
+        from ragen_tsr import train
+
+        train.started_trainer = in_process.started_trainer
     with tempfile.TemporaryDirectory() as folder:
         try:
             for run in runs or RUNS:
