@@ -217,7 +217,7 @@ def _lengths(config: DictConfig) -> Iterator[str]:
 
 
 def _engine(config: DictConfig) -> Iterator[str]:
-    """What verl's vLLM worker refuses once it has started, and what it should refuse."""
+    """What verl's vLLM worker refuses once it has started."""
     rollout = config.actor_rollout_ref.rollout
     if rollout.name != "vllm":
         return
@@ -233,12 +233,6 @@ def _engine(config: DictConfig) -> Iterator[str]:
         yield (
             f"{key}.tensor_model_parallel_size * data_parallel_size * pipeline_model_parallel_size={together}: "
             f"must divide trainer.n_gpus_per_node * trainer.nnodes={workers}"
-        )
-    if rollout.enable_prefix_caching and not rollout.free_cache_engine:
-        # verl 0.6.1 resets the prefix cache where it frees the engine, and nowhere else.
-        yield (
-            f"{key}.free_cache_engine=False: must be true with {key}.enable_prefix_caching=true, "
-            f"or prefixes cached under old weights outlive an update"
         )
 
 

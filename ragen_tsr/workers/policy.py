@@ -51,12 +51,22 @@ class SamplingPolicy:
         self.gen_random_states = device.get_rng_state()
         device.set_rng_state(training)
 
+    async def trainer_mode(self) -> None:
+        """verl's; and an engine that keeps its memory forgets prefixes that were cached under weights about to change.
+
+        verl 0.6.1 asks the engine to release its memory, which resets the prefix cache first, only where
+        ``free_cache_engine`` is set. Without it, releasing resets the cache and does nothing else.
+        """
+        await super().trainer_mode()  # type: ignore[misc]
+        if not self.config.rollout.free_cache_engine:
+            await self.rollout.release()
+
     def _sleep(self) -> None:
         """Free what the engine holds and give the RNG back to training; once per rollout."""
         if not self._awake:
             return
         if self._is_actor:
-            get_event_loop().run_until_complete(self.trainer_mode())  # type: ignore[attr-defined]
+            get_event_loop().run_until_complete(self.trainer_mode())
         get_torch_device().empty_cache()
         self._awake = False
 
