@@ -1,9 +1,10 @@
-"""``python tests/patches/proof.py CHECKOUT``: the patches on upstream's own code, from applying to undoing.
+"""``python tests/patches/proof.py CHECKOUT [--train|--without-ray]``: the patches, on upstream's own code.
 
 CHECKOUT is a clone of mll-lab-nu/RAGEN that has the pinned commit; it is left as it is, a clone of it in a temporary
 folder is worked on. Shows that ``patches/apply.py`` applies, checks and undoes to the byte, that only insertions result
 and fewer than :data:`MOST_LINES`, that upstream's own tests which pass before also pass after, that upstream's
 configuration takes the same search keys as ours to the same effect, and that its own ``train.py`` starts with them.
+With ``--train`` also that it trains two steps with beam search where there is no accelerator.
 
 Exit status 0 if all of it holds, 1 otherwise.
 """
@@ -27,11 +28,15 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from ragen_tsr.backend import CHOICE_VARIABLE, HOME_VARIABLE, RAGEN_COMMIT
+from ragen_tsr.config import CONFIG_DIR, parse
 from ragen_tsr.config import compose as compose_ours
-from ragen_tsr.config import parse
+from ragen_tsr.models.tiny import default_config, ensure_tiny
+from ragen_tsr.platform import has_accelerator
 from ragen_tsr.upstream.search_keys import keep_methods_own
 
 ROOT = Path(__file__).resolve().parents[2]
+WITH_RAY, WITHOUT_RAY = "--train", "--without-ray"
+"""Train, too; without Ray: with the workers in one process (see train_without_ray.py), all else is the same."""
 MOST_LINES = 40
 SLOTS = "es_manager.train.group_size=16"
 SEARCHES = (
@@ -45,28 +50,50 @@ SEARCHES = (
 REFUSED = (["search.name=none", "search.M=8"], ["search.name=bream"], ["search.width=3"])
 """What upstream's configuration must take as ours does, and what both refuse."""
 
+TRAINING = (
+    "search.name=beam",
+    "es_manager.train.env_configs.tags=[SimpleSokoban]",
+    "es_manager.train.env_configs.n_groups=[2]",
+    "es_manager.train.env_groups=2",
+    "es_manager.train.group_size=4",
+    "es_manager.val.env_configs.tags=[SimpleSokoban]",
+    "es_manager.val.env_configs.n_groups=[4]",
+    "es_manager.val.env_groups=4",
+    "ppo_mini_batch_size=4",
+    "micro_batch_size_per_gpu=4",
+    "actor_rollout_ref.actor.use_ref=false",
+    "trainer.total_training_steps=2",
+    "trainer.val_before_train=false",
+    "trainer.test_freq=2",
+    "trainer.save_freq=2",
+    "trainer.logger=[console]",
+    "++trainer.resume_mode=disable",
+)
+"""Upstream's own Sokoban task, small."""
+
 console = Console(highlight=False, soft_wrap=True)
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status."""
-    if len(arguments) != 1:
-        console.print("usage: python tests/patches/proof.py CHECKOUT", markup=False)
+    checkouts = [argument for argument in arguments if argument not in (WITH_RAY, WITHOUT_RAY)]
+    if len(checkouts) != 1:
+        console.print(f"usage: python tests/patches/proof.py CHECKOUT [{WITH_RAY}|{WITHOUT_RAY}]", markup=False)
         return 2
     for variable in (HOME_VARIABLE, CHOICE_VARIABLE):
         os.environ.pop(variable, None)  # what is ours here is what an embedded run composes
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "RAGEN"
-        clone(Path(arguments[0]).resolve(), checkout)
+        clone(Path(checkouts[0]).resolve(), checkout)
         try:
-            prove(checkout)
+            prove(checkout, [word for word in arguments if word not in checkouts])
         except AssertionError as error:
             console.print(f"FAILED: {error}", markup=False, style="red")
             return 1
     return 0
 
 
-def prove(checkout: Path) -> None:
+def prove(checkout: Path, training: list[str]) -> None:
     """Everything, on a clean clone at the pin.
 
     Raises:
@@ -90,6 +117,8 @@ def prove(checkout: Path) -> None:
 
     same_search_keys(checkout)
     own_train_script(checkout)
+    for word in training:
+        own_training(checkout, with_ray=word == WITH_RAY)
     passed_after = passing_tests(checkout)
     lost = sorted(passed_before - passed_after)
     assert not lost, f"pass before the patches and not after: {', '.join(lost)}"
@@ -126,6 +155,45 @@ def own_train_script(checkout: Path) -> None:
     found = (config.search.name, config.search.M, config.env_noise, config.run_seed)
     assert found == ("beam", 8, "independent", 5), f"train.py has {found}"
     console.print(f"python train.py --config-name _2_sokoban {' '.join(overrides)}: starts", markup=False)
+
+
+def own_training(checkout: Path, with_ray: bool) -> None:
+    """Upstream's own ``train.py`` trains two steps with search on this machine, if that has no accelerator."""
+    if has_accelerator():
+        console.print("training with train.py on a CPU: skipped, this machine has an accelerator", markup=False)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--config-name", "_2_sokoban", *TRAINING, *cpu_overrides()]
+        policy = ensure_tiny(default_config("sokoban"))
+        script = "train.py" if with_ray else str(ROOT / "tests" / "patches" / "train_without_ray.py")
+        said = python(checkout, script, *words, f"model_path={policy}", f"++trainer.default_local_dir={folder}")
+        steps = {number: line for number in (1, 2) for line in said.splitlines() if f"step:{number} - " in line}
+    assert len(steps) == 2, f"train.py logged {len(steps)} steps of 2: {said[-3000:]}"
+    for number, line in steps.items():
+        logged = dict(re.findall(r"(\S+):(\S+) - ", f"{line} - "))
+        for key in ("train/search/nodes", "actor/pg_loss", "actor/grad_norm", "critic/grad_norm"):
+            assert any(name.startswith(key) for name in logged), f"step {number} logs no {key}"
+        assert float(logged["actor/lr"]) > 0, f"step {number} learns nothing"
+    console.print(
+        f"python train.py {' '.join(words)}: two steps with search{'' if with_ray else ', in one process'}",
+        markup=False,
+    )
+
+
+def cpu_overrides() -> list[str]:
+    """Our ``scale=cpu`` as words for upstream's ``train.py``, which trains with FSDP's first version alone."""
+
+    def flat(values: dict[str, Any], above: str = "") -> list[str]:
+        words = []
+        for key, value in values.items():
+            name = f"{above}{key}"
+            words += flat(value, f"{name}.") if isinstance(value, dict) else [f"++{name}={str(value).lower()}"]
+        return words
+
+    scale: Any = OmegaConf.to_container(OmegaConf.load(CONFIG_DIR / "scale" / "cpu.yaml"))
+    return [
+        word.replace("fsdp2", "fsdp") for word in flat({key: scale[key] for key in ("actor_rollout_ref", "critic")})
+    ]
 
 
 def keys_refused(checkout: Path, overrides: list[str]) -> str:
