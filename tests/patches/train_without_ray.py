@@ -42,6 +42,11 @@ class Actor:
         return Called(getattr(self._instance, name))
 
 
+def init(runtime_env: dict[str, Any], **_: Any) -> None:
+    """``ray.init``: what worker processes would find in their environment is put into this one's."""
+    os.environ.update(runtime_env["env_vars"])
+
+
 def remote(*arguments: Any, **options: Any) -> Any:
     """``ray.remote``: of a worker's class nothing is wanted but the class; another is called ``.remote()``."""
 
@@ -71,7 +76,7 @@ def main() -> None:
         port = probe.getsockname()[1]
     place = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}
     os.environ.update({**place, "MASTER_PORT": str(port)})
-    ray.remote, ray.get, ray.init = remote, lambda value: value, lambda **_: None
+    ray.remote, ray.get, ray.init = remote, lambda value: value, init
     RayPPOTrainer.init_workers = init_workers
     sys.argv[0] = str(CHECKOUT / "train.py")
     runpy.run_path(sys.argv[0], run_name="__main__")
