@@ -13,9 +13,11 @@ first access.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ RAGEN_COMMIT = "20daedc47558e000f7de912b060646bf2e8026bd"
 
 HOME_VARIABLE = "RAGEN_HOME"
 CHOICE_VARIABLE = "RAGEN_TSR_BACKEND"
+
+ENV_ENGINES = ("fast", "upstream")
+"""Allowed values of the key ``env_engine``: this project's environments in upstream's registry, or upstream's own."""
 
 _NAMES = {
     "REGISTERED_ENVS": "env",
@@ -37,6 +42,14 @@ _NAMES = {
     "ActorRolloutRefWorker": "workers.fsdp_workers",
     "CriticWorker": "workers.fsdp_workers",
 }
+
+_RUN_NAMES = {
+    "RunTrainer": ("trainer.agent_trainer", "trainer", "RayAgentTrainer"),
+    "RunActorRolloutRefWorker": ("workers.fsdp_workers", "workers", "ActorRolloutRefWorker"),
+    "RunCriticWorker": ("workers.fsdp_workers", "workers", "CriticWorker"),
+}
+"""What a run takes: the embedded classes, or upstream's with what a run folder and this machine need added. For each
+its module in :mod:`ragen_tsr.embedded`, its module in :mod:`ragen_tsr.upstream`, and its name there."""
 
 
 class BackendError(RuntimeError):
@@ -72,6 +85,7 @@ def environment() -> dict[str, str]:
     return variables
 
 
+@cache
 def _checked_home(home: str) -> Path:
     path = Path(home).expanduser().resolve()
     if not (path / "ragen" / "llm_agent" / "es_manager.py").is_file():
@@ -90,17 +104,70 @@ def _checked_home(home: str) -> Path:
     return path
 
 
-def _package() -> str:
+def is_upstream() -> bool:
+    """Whether RAGEN comes from a checkout of upstream."""
+    return home() is not None
+
+
+def home() -> Path | None:
+    """The checkout that RAGEN comes from; None where it is embedded."""
     chosen = choice()
-    if chosen == "embedded":
+    return None if chosen == "embedded" else Path(chosen.removeprefix("upstream:"))
+
+
+def describe() -> str:
+    """Where RAGEN comes from, for a person to read."""
+    checkout = home()
+    if checkout is None:
+        return "embedded (set RAGEN_HOME to a checkout to use upstream's)"
+    return f"upstream {RAGEN_COMMIT[:8]}: managers, proxy, trainer, workers and filter of {checkout}"
+
+
+def install_environments(config: Any) -> None:
+    """Put the environments that ``env_engine`` asks for into the registries; before any of them is made.
+
+    Nothing to do where RAGEN is embedded.
+
+    Raises:
+        ValueError: They cannot be had; names the key, its value and what is allowed.
+    """
+    if is_upstream():
+        from ragen_tsr.upstream.envs import install_for
+
+        install_for(config)
+
+
+def put_upstream_on_path() -> None:
+    """Make the checkout's ``ragen`` importable.
+
+    Raises:
+        BackendError: RAGEN is embedded here, or another ``ragen`` has been imported.
+    """
+    checkout = home()
+    if checkout is None:
+        raise BackendError(f"{HOME_VARIABLE} is not set: it must name a checkout of RAGEN at {RAGEN_COMMIT}")
+    if str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
+    spec = importlib.util.find_spec("ragen")
+    if spec is None or spec.origin is None or not Path(spec.origin).resolve().is_relative_to(checkout):
+        found = spec and spec.origin
+        raise BackendError(f"import ragen finds {found}, not the checkout {checkout}: uninstall that package")
+
+
+def _package() -> str:
+    if not is_upstream():
         return "ragen_tsr.embedded"
-    home = chosen.removeprefix("upstream:")
-    if home not in sys.path:
-        sys.path.insert(0, home)
+    from ragen_tsr.upstream import prepare
+
+    prepare()
     return "ragen"
 
 
 def __getattr__(name: str) -> Any:
+    if name in _RUN_NAMES:
+        embedded, upstream, class_name = _RUN_NAMES[name]
+        module = f"ragen_tsr.upstream.{upstream}" if is_upstream() else f"ragen_tsr.embedded.{embedded}"
+        return getattr(importlib.import_module(module), class_name)
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{_package()}.{_NAMES[name]}"), name)

@@ -20,7 +20,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ragen_tsr import task_file
+from ragen_tsr import backend, task_file
 
 CONFIG_DIR = Path(__file__).resolve().parents[1] / "config"
 METHOD_ALIASES = {"instance_filtering": "none"}
@@ -28,8 +28,8 @@ GROUPS = ("env", "search", "algo", "model", "scale", "wording")
 EVALUATION_GROUPS = (*GROUPS, "engine")
 TRAINING, EVALUATION = "tsr", "eval"
 """Roots of ``config/``."""
-DERIVED_GROUPS = ("fit", "model_fit")
-"""Files that env and scale, and model and scale, choose between them."""
+DERIVED_GROUPS = ("fit", "model_fit", "ragen")
+"""Files that env and scale, and model and scale, choose between them; and that ``RAGEN_HOME`` chooses."""
 
 
 def _one_and_three_quarters(size: int, part: object = None) -> int:
@@ -74,6 +74,7 @@ def usage() -> str:
             *(f"  {group + '=':8}{', '.join(options(group))}" for group in GROUPS[2:]),
             "  model=  also takes any Hugging Face id or folder",
             "  any key of config/tsr.yaml, such as es_manager.train.env_groups=8",
+            "  --dry-run, --cfg job [--resolve]  look at the run instead of starting it",
         ]
     )
 
@@ -106,7 +107,8 @@ def parse(arguments: Sequence[str]) -> Command:
         if key in ("env", "search"):
             raise ConfigError(f"{argument}: the {key} is the {'first' if key == 'env' else 'second'} word\n{usage()}")
         if key in (*DERIVED_GROUPS, "task_file"):
-            raise ConfigError(f"{argument}: {key} follows from the words of the command; it cannot be given\n{usage()}")
+            source = "RAGEN_HOME" if key == "ragen" else "the words of the command"
+            raise ConfigError(f"{argument}: {key} follows from {source}; it cannot be given\n{usage()}")
         if key == "model" and value not in options("model"):
             argument = f"model_path={quoted(value)}"
         overrides.append(argument)
@@ -140,6 +142,10 @@ def compose(command: Command, root: str = TRAINING) -> DictConfig:
         raise ConfigError(f"{error.override}: not of the form key=value ({str(error).splitlines()[0]})") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_explain(error, groups, overrides, root)) from error
+    if backend.is_upstream():
+        from ragen_tsr.upstream.search_keys import keep_methods_own  # a patched checkout has the keys of all methods
+
+        keep_methods_own(config)
     derive(config)
     return config
 
@@ -182,14 +188,30 @@ def derive(config: DictConfig) -> None:
         config.data.train_batch_size = config.es_manager.train.env_groups * config.es_manager.train.group_size
 
 
-def _compose(overrides: list[str], root: str) -> DictConfig:
-    # The folder itself, not pkg://verl.trainer.config: looking that up would import torch.
+def verl_folder() -> Path:
+    """The folder of verl's trainer configuration.
+
+    The folder itself, not ``pkg://verl.trainer.config``: looking that up would import torch.
+
+    Raises:
+        ConfigError: verl is not installed.
+    """
     spec = importlib.util.find_spec("verl")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError("verl is not installed; bash train.sh installs it")
-    verl = Path(spec.submodule_search_locations[0]) / "trainer" / "config"
+    return Path(spec.submodule_search_locations[0]) / "trainer" / "config"
+
+
+def _compose(overrides: list[str], root: str) -> DictConfig:
+    try:
+        checkout = backend.home()
+    except backend.BackendError as error:
+        raise ConfigError(str(error)) from error
+    folders = [verl_folder(), *([checkout / "config"] if checkout else [])]
+    paths = ",".join(quoted(f"file://{folder}") for folder in folders)
+    source = f"ragen={'upstream' if checkout else 'embedded'}"
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return hydra_compose(root, overrides=[f"hydra.searchpath=[{quoted(f'file://{verl}')}]", *overrides])
+        return hydra_compose(root, overrides=[f"hydra.searchpath=[{paths}]", source, *overrides])
 
 
 def quoted(value: str) -> str:

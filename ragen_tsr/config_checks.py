@@ -53,7 +53,7 @@ def check(config: DictConfig, training: bool = True) -> None:
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise ConfigError("\n".join(f"{key}: must be given" for key in missing))
-    rules = [_choices, _numbers, _seeds, _lengths, _tags, _policy, _search, _prompts]
+    rules = [_source, _environments, _choices, _numbers, _seeds, _lengths, _engine, _tags, _policy, _search, _prompts]
     if training:
         rules.append(_training)
     _raise_if_any(fault for rule in rules for fault in _faults(rule, config))
@@ -67,9 +67,18 @@ def check_evaluation(config: DictConfig) -> None:
     """
     _raise_if_any(
         fault
-        for rule in (_evaluation, _numbers, _seeds, _lengths, _tags, _search_at_val, _prompts)
+        for rule in (_environments, _evaluation, _numbers, _seeds, _lengths, _tags, _search_at_val, _prompts)
         for fault in _faults(rule, config)
     )
+
+
+def check_search(config: DictConfig) -> None:
+    """Check what the overlay reads, where everything else is somebody else's to check (a checkout's own ``train.py``).
+
+    Raises:
+        ConfigError: One line for each fault, naming the key, its value and what is allowed.
+    """
+    _raise_if_any(fault for rule in (_environments, _noise, _run_seed, _search) for fault in _faults(rule, config))
 
 
 def check_machine(config: DictConfig) -> None:
@@ -96,9 +105,40 @@ def _faults(rule: Callable[[DictConfig], Iterator[str]], config: DictConfig) -> 
         yield str(error)
 
 
+def _source(config: DictConfig) -> Iterator[str]:
+    """A run goes on with the RAGEN that it began with; a configuration from before there was this key is embedded's."""
+    here = "upstream" if backend.is_upstream() else "embedded"
+    begun = OmegaConf.select(config, "ragen", default="embedded")
+    if begun != here:
+        home = backend.HOME_VARIABLE
+        wanted = f"name the checkout in {home}" if here == "embedded" else f"unset {home}"
+        yield f"ragen={begun!r}: the run was begun with RAGEN {begun}, and here it is {here}; {wanted}"
+
+
+def _noise(config: DictConfig) -> Iterator[str]:
+    if config.env_noise not in NOISE_RULES:
+        yield f"env_noise={config.env_noise!r}: must be one of {', '.join(NOISE_RULES)}"
+
+
+def _environments(config: DictConfig) -> Iterator[str]:
+    """Whose environments are played; those that are asked for are what the rules after this one find."""
+    engine = OmegaConf.select(config, "env_engine", default="fast")  # run folders from before there was the key lack it
+    if engine not in backend.ENV_ENGINES:
+        yield f"env_engine={engine!r}: must be one of {', '.join(backend.ENV_ENGINES)}"
+    elif engine == "upstream" and not backend.is_upstream():
+        yield (f"env_engine={engine!r}: must be fast unless {backend.HOME_VARIABLE} names a checkout of upstream RAGEN")
+    else:
+        backend.install_environments(config)
+
+
+def _run_seed(config: DictConfig) -> Iterator[str]:
+    if type(config.run_seed) is not int or config.run_seed < 0:
+        yield f"run_seed={config.run_seed!r}: must be an integer >= 0"
+
+
 def _choices(config: DictConfig) -> Iterator[str]:
+    yield from _noise(config)
     allowed: dict[str, tuple[str, ...]] = {
-        "env_noise": NOISE_RULES,
         "actor_rollout_ref.rollout.name": ENGINES,
         "actor_rollout_ref.actor.strategy": STRATEGIES,
         "actor_rollout_ref.actor.loss_agg_mode": LOSS_AGGREGATIONS,
@@ -117,8 +157,8 @@ def _choices(config: DictConfig) -> Iterator[str]:
 
 
 def _numbers(config: DictConfig) -> Iterator[str]:
+    yield from _run_seed(config)
     at_least = {
-        "run_seed": 0,
         "agent_proxy.max_turn": 1,
         "agent_proxy.max_actions_per_turn": 1,
         "actor_rollout_ref.rollout.response_length": 1,
@@ -134,7 +174,7 @@ def _numbers(config: DictConfig) -> Iterator[str]:
     tokens = config.trainer.total_training_tokens
     if tokens is not None and (type(tokens) is not int or tokens < 1):
         yield f"trainer.total_training_tokens={tokens!r}: must be null or an integer >= 1"
-    if tokens is not None and backend.choice() != "embedded":
+    if tokens is not None and backend.is_upstream():
         yield f"trainer.total_training_tokens={tokens!r}: must be null with upstream RAGEN, which counts steps alone"
     positive = [
         "actor_rollout_ref.rollout.temperature",
@@ -174,6 +214,26 @@ def _lengths(config: DictConfig) -> Iterator[str]:
         )
     if config.lora.rank and rollout.name == "hf_cpu":
         yield f"lora.rank={config.lora.rank}: must be 0 with actor_rollout_ref.rollout.name=hf_cpu"
+
+
+def _engine(config: DictConfig) -> Iterator[str]:
+    """What verl's vLLM worker refuses once it has started."""
+    rollout = config.actor_rollout_ref.rollout
+    if rollout.name != "vllm":
+        return
+    key = "actor_rollout_ref.rollout"
+    if rollout.enable_chunked_prefill and rollout.max_num_batched_tokens < rollout.max_model_len:
+        yield (
+            f"{key}.max_num_batched_tokens={rollout.max_num_batched_tokens}: must be at least "
+            f"{key}.max_model_len={rollout.max_model_len} with {key}.enable_chunked_prefill=true"
+        )
+    workers = config.trainer.n_gpus_per_node * config.trainer.nnodes
+    together = rollout.tensor_model_parallel_size * rollout.data_parallel_size * rollout.pipeline_model_parallel_size
+    if workers % together:
+        yield (
+            f"{key}.tensor_model_parallel_size * data_parallel_size * pipeline_model_parallel_size={together}: "
+            f"must divide trainer.n_gpus_per_node * trainer.nnodes={workers}"
+        )
 
 
 def _tags(config: DictConfig) -> Iterator[str]:
@@ -248,8 +308,7 @@ def _evaluation(config: DictConfig) -> Iterator[str]:
     for key, value in (("env_groups", config.evaluation.prompts), ("group_size", 1)):
         if config.es_manager.val[key] != value:
             yield f"es_manager.val.{key}={config.es_manager.val[key]!r}: must be {value}; see evaluation.prompts"
-    if config.env_noise not in NOISE_RULES:
-        yield f"env_noise={config.env_noise!r}: must be one of {', '.join(NOISE_RULES)}"
+    yield from _noise(config)
 
 
 def _prompts(config: DictConfig) -> Iterator[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from ragen_tsr import dry_run
 from ragen_tsr.config import ConfigError, compose, parse
 from ragen_tsr.quiet import quiet_libraries
 from ragen_tsr.run_folder import RunFolder
@@ -30,6 +31,10 @@ OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if dry_run.asked_for(arguments):
+        from ragen_tsr.dry_run.command import main as say
+
+        return say(arguments)
     console = Console(file=sys.stdout, highlight=False)
     try:
         folder, config = open_run(arguments)
@@ -164,9 +169,9 @@ def build_trainer(config: DictConfig) -> Any:
     from ragen_tsr.trainer.agent_trainer import TSRAgentTrainer
 
     OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
-    workers = {Role.ActorRollout: ray.remote(backend.ActorRolloutRefWorker)}
+    workers = {Role.ActorRollout: ray.remote(backend.RunActorRolloutRefWorker)}
     if need_critic(config):
-        workers[Role.Critic] = ray.remote(backend.CriticWorker)
+        workers[Role.Critic] = ray.remote(backend.RunCriticWorker)
     pool = "global_pool"
     devices = [config.trainer.n_gpus_per_node] * config.trainer.nnodes
     return TSRAgentTrainer(
@@ -206,7 +211,7 @@ def _facts(config: DictConfig, named: str) -> dict[str, str]:
     responses = strategy.responses(manager.group_size, proxy.max_turn) * manager.env_groups
     filtered = config.actor_rollout_ref.rollout
     return {
-        "RAGEN": backend.choice(),
+        "RAGEN": backend.describe(),
         "device": f"{platform.describe()}, {config.trainer.n_gpus_per_node} worker process(es)",
         "model": named if named == config.model_path else f"{named} ({config.model_path})",
         "task": f"{', '.join(tags)}; {manager.env_groups} groups x {manager.group_size} slots, "

@@ -228,3 +228,16 @@ def test_a_machine_is_asked_for_no_more_than_it_has():
     assert any("without an accelerator" in fault for fault in _machine(cpu, 1))
     listed = composed("system.CUDA_VISIBLE_DEVICES='0,1'")
     assert any("must name trainer.n_gpus_per_node=1 devices" in fault for fault in _machine(listed, None))
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("max_num_batched_tokens=3000", "max_num_batched_tokens=3000: must be at least"),
+        ("tensor_model_parallel_size=3", "must divide trainer.n_gpus_per_node"),
+    ],
+)
+def test_vllm_is_refused_what_would_end_a_run_later(override, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        check(composed(f"actor_rollout_ref.rollout.{override}", scale="paper"))
+    check(composed("actor_rollout_ref.rollout.max_num_batched_tokens=1000"))  # another engine's

@@ -42,6 +42,7 @@ class SearchAgentProxy(backend.LLMAgentProxy):
     """
 
     def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
+        backend.install_environments(config)
         super().__init__(config, actor_rollout_wg, tokenizer)
         settings: Any = OmegaConf.to_container(config.search, resolve=True)
         self.search_at_val = bool(settings["at_val"])

@@ -88,16 +88,20 @@ def device_namespace() -> None:
 def load_value_model(local_path: str, torch_dtype: torch.dtype, model_config: Any, trust_remote_code: bool) -> Any:
     """A token-classification model with one label, with the attention that ``model_config`` names.
 
+    Flash attention, which needs an accelerator, becomes torch's: upstream RAGEN asks for it whatever its own
+    configuration says.
+
     Stands in for ``verl.utils.model.load_valuehead_model``, which asks for flash attention whatever the config says
     (twice) and, when that is not installed, ends in "please install trl".
     """
     from transformers import AutoModelForTokenClassification
 
+    named = model_config._attn_implementation
     return AutoModelForTokenClassification.from_pretrained(
         local_path,
         torch_dtype=torch_dtype,
         config=model_config,
-        attn_implementation=model_config._attn_implementation,
+        attn_implementation="sdpa" if named == "flash_attention_2" else named,
         trust_remote_code=trust_remote_code,
     )
 
@@ -118,11 +122,29 @@ def full_precision_autocast() -> None:
 
     Where: ``DataParallelPPOActor._forward_micro_batch`` always enters ``torch.autocast`` with the configured dtype.
     On a CPU torch supports bf16 and fp16 there, says so, and computes in fp32: what ``scale=cpu`` asks for.
+    Upstream RAGEN's actor and critic enter that of CUDA, which torch turns off.
     """
     warnings.filterwarnings("ignore", message="In CPU autocast, but the target dtype is not supported")
+    warnings.filterwarnings("ignore", message="CUDA is not available or torch_xla is imported")
 
 
-PATCHES: tuple[Callable[[], None], ...] = (device_namespace, critic_attention, full_precision_autocast)
+def states_synced_on_cpu() -> None:
+    """Let FSDP1 broadcast a module's state where it stands on the CPU.
+
+    Where: verl and upstream RAGEN build FSDP1 with ``sync_module_states=True``; torch refuses that for tensors on the
+    CPU, which NCCL could not send. gloo can.
+    """
+    from torch.distributed.fsdp import _init_utils
+
+    _init_utils._check_module_states_for_sync_module_states = _nothing
+
+
+PATCHES: tuple[Callable[[], None], ...] = (
+    device_namespace,
+    critic_attention,
+    full_precision_autocast,
+    states_synced_on_cpu,
+)
 
 
 def prepare() -> None:

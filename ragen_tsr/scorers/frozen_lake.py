@@ -1,4 +1,7 @@
-"""FrozenLake's scorer: nearer to the goal is better, a hole is worst (paper, equation 14)."""
+"""FrozenLake's scorer: nearer to the goal is better, a hole is worst (paper, equation 14).
+
+Reads the snapshot, of this project's environment or of upstream's.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ragen_tsr.embedded.env.frozen_lake import FrozenLakeState
-from ragen_tsr.embedded.env.frozen_lake.lake import HOLE
 from ragen_tsr.scorers.registry import register
 from ragen_tsr.scorers.types import EnvView, RankBy, Turn
+from ragen_tsr.snapshots.upstream_frozen_lake import UpstreamFrozenLakeState
+
+STATES = (FrozenLakeState, UpstreamFrozenLakeState)
 
 
 @register("frozen_lake")
@@ -35,9 +40,10 @@ class FrozenLakeScorer:
 
     def __call__(self, before: EnvView, turn: Turn, after: EnvView) -> float:
         state = after.snapshot
-        if not isinstance(state, FrozenLakeState):
-            raise TypeError(f"the frozen_lake scorer needs a FrozenLakeState as snapshot, not {type(state).__name__}")
-        score = -float(state.lake.distance_to_goal(state.cell))
-        if state.lake.tiles[state.cell] == HOLE:
-            score -= 2 * (state.lake.rules.size - 1) if self.hole_penalty is None else self.hole_penalty
+        if not isinstance(state, STATES):
+            allowed = " or ".join(known.__name__ for known in STATES)
+            raise TypeError(f"the frozen_lake scorer needs a {allowed} as snapshot, not {type(state).__name__}")
+        score = -float(state.distance_to_goal)
+        if state.in_hole:
+            score -= 2 * (state.size - 1) if self.hole_penalty is None else self.hole_penalty
         return score

@@ -14,6 +14,8 @@ the instruction itself, which every page repeats, is not searched.
 A purchase of the wrong thing ends the episode without success and scores 0, the least there is: its milestones lead
 nowhere. (The order of preference of :mod:`ragen_tsr.search` puts live nodes before it anyhow.) A purchase of the right
 thing scores ``alpha + beta``, the most there is.
+
+Reads the snapshot, of this project's environment or of upstream's adapter.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from ragen_tsr.embedded.env.webshop import WebShopState, pages_of, session
-from ragen_tsr.embedded.env.webshop.types import Goal
 from ragen_tsr.scorers.registry import register
 from ragen_tsr.scorers.types import EnvView, RankBy, Turn
+from ragen_tsr.snapshots.upstream_webshop import UpstreamWebShopState
 
 COMMON_WORDS = frozenset(
     {
@@ -121,33 +123,58 @@ class WebShopScorer:
                 raise ValueError(f"search.scorer.{key}={value!r}: must be a number > 0")
 
     def __call__(self, before: EnvView, turn: Turn, after: EnvView) -> float:
-        state = after.snapshot
-        if not isinstance(state, WebShopState):
-            raise TypeError(
-                f"the scorer of webshop got a snapshot of type {type(state).__name__}: allowed are those of "
-                f"the embedded environment ({WebShopState.__name__})"
-            )
-        if state.kind == session.DONE:
-            return self.alpha + self.beta if state.reward >= 1.0 else 0.0
-        return self.alpha * progress(state) + self.beta * similarity(state)
+        now = facts(after.snapshot)
+        if now.bought is not None:
+            return self.alpha + self.beta if now.bought >= 1.0 else 0.0
+        return self.alpha * progress(now) + self.beta * similarity(now)
 
 
-def progress(state: WebShopState) -> float:
+class Facts(NamedTuple):
+    """What is scored of a session, whichever environment it is of."""
+
+    instruction: str
+    wanted: tuple[str, ...]
+    """The option values asked for."""
+    chosen: frozenset[str]
+    """The option values chosen on the product that is looked at."""
+    opened: bool
+    """A product page has been opened in this episode."""
+    bought: float | None
+    """What the purchase was worth, 0 to 1; None while nothing has been bought."""
+    text: str
+    """The texts of the page, without the instruction."""
+
+
+def facts(state: Any) -> Facts:
+    """What a snapshot says of its session; ``TypeError`` for a snapshot of an environment that is not known."""
+    if isinstance(state, WebShopState):
+        pages = pages_of(state.shop)
+        goal = pages.shop.goals[state.goal]
+        bought = state.reward if state.kind == session.DONE else None
+        chosen = frozenset(value for _, value in state.options)
+        wanted = tuple(goal.options.values())
+        return Facts(goal.instruction, wanted, chosen, state.opened, bought, pages.page(state).body)
+    if isinstance(state, UpstreamWebShopState):
+        return Facts(*(getattr(state, name) for name in Facts._fields))
+    raise TypeError(
+        f"the scorer of webshop got a snapshot of type {type(state).__name__}: allowed are those of the embedded "
+        f"environment ({WebShopState.__name__}) and of upstream's ({UpstreamWebShopState.__name__})"
+    )
+
+
+def progress(now: Facts) -> float:
     """Share of its goal's milestones that a session has reached, in [0, 1]."""
-    wanted = _goal(state).options.values()
-    chosen = {value for _, value in state.options}
-    bought = state.kind == session.DONE and state.reward >= 1.0
-    reached = state.opened + sum(value in chosen for value in wanted) + bought
-    return 1.0 if bought else reached / (len(wanted) + 2)
+    if now.bought is not None and now.bought >= 1.0:
+        return 1.0
+    return (now.opened + sum(value in now.chosen for value in now.wanted)) / (len(now.wanted) + 2)
 
 
-def similarity(state: WebShopState) -> float:
+def similarity(now: Facts) -> float:
     """Share of the instruction's keywords on the page that a session shows, in [0, 1]."""
-    wanted = keywords(_goal(state).instruction)
+    wanted = keywords(now.instruction)
     if not wanted:
         return 0.0
-    found = _words(pages_of(state.shop).page(state).body)
-    return len(wanted & found) / len(wanted)
+    return len(wanted & _words(now.text)) / len(wanted)
 
 
 @lru_cache(maxsize=4096)
@@ -159,7 +186,3 @@ def keywords(instruction: str) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower()))
-
-
-def _goal(state: WebShopState) -> Goal:
-    return pages_of(state.shop).shop.goals[state.goal]

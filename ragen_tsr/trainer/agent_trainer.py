@@ -15,7 +15,7 @@ from ragen_tsr.trainer.steps import ROLLOUTS_FOLDER, VALIDATION_FOLDER, step_fil
 from ragen_tsr.trainer.token_budget import TokenBudget
 
 
-class TSRAgentTrainer(TokenBudget, backend.RayAgentTrainer):
+class TSRAgentTrainer(TokenBudget, backend.RunTrainer):
     """RAGEN's ``RayAgentTrainer`` whose rollouts are searched, and which writes the searches to
     ``rollouts/``.
 
@@ -25,11 +25,11 @@ class TSRAgentTrainer(TokenBudget, backend.RayAgentTrainer):
     leaves ``validation/step_<n>.jsonl``: one episode a line (see :mod:`ragen_tsr.llm_agent.episodes`).
     """
 
+    agent_proxy_cls = SearchAgentProxy
+
     def init_agent_proxy(self) -> None:
         """Make the searching proxy; the workers must have been started."""
-        self.agent_proxy = SearchAgentProxy(
-            config=self.config, actor_rollout_wg=self.actor_rollout_wg, tokenizer=self.tokenizer
-        )
+        super().init_agent_proxy()
         self.agent_proxy.on_search = self._write_searches
 
     def _validate(self) -> dict[str, Any]:

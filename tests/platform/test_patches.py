@@ -67,13 +67,23 @@ def test_verl_counts_flops_and_logs_memory_on_a_cpu() -> None:
 
 
 @needs_no_accelerator
-def test_the_critic_loads_with_the_configured_attention(tmp_path: Path) -> None:
+def test_fsdp1_syncs_states_that_stand_on_the_cpu() -> None:
+    from torch.distributed.fsdp import _init_utils
+
+    assert hasattr(_init_utils, "_check_module_states_for_sync_module_states")  # torch renames what is private
+    platform.prepare()
+    _init_utils._check_module_states_for_sync_module_states([torch.zeros(2)])
+
+
+@needs_no_accelerator
+@pytest.mark.parametrize("asked", ["sdpa", "flash_attention_2"])
+def test_the_critic_loads_without_flash_attention(tmp_path: Path, asked: str) -> None:
     from transformers import AutoConfig, Qwen2Config, Qwen2ForCausalLM
 
     sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     Qwen2ForCausalLM(Qwen2Config(vocab_size=8, num_key_value_heads=1, **sizes)).save_pretrained(tmp_path)
     platform.prepare()
-    config = AutoConfig.from_pretrained(tmp_path, attn_implementation="sdpa", num_labels=1)
+    config = AutoConfig.from_pretrained(tmp_path, attn_implementation=asked, num_labels=1)
     model = verl.utils.model.load_valuehead_model(str(tmp_path), torch.float32, config, False)
     assert model.config._attn_implementation == "sdpa"
     assert model.num_labels == 1

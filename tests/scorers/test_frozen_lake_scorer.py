@@ -69,7 +69,7 @@ def test_lambda_must_be_a_positive_number(value):
 
 def test_it_says_what_it_needs_of_an_environment_it_does_not_know():
     stranger = EnvView("frozen_lake", state="", snapshot=object(), done=False, success=False)
-    with pytest.raises(TypeError, match="needs a FrozenLakeState"):
+    with pytest.raises(TypeError, match="needs a FrozenLakeState or UpstreamFrozenLakeState"):
         FrozenLakeScorer()(stranger, TURN, stranger)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig, WebShopState
 from ragen_tsr.scorers import EnvView, Turn, WebShopScorer, resolve
-from ragen_tsr.scorers.webshop import keywords, progress, similarity
+from ragen_tsr.scorers.webshop import facts, keywords, progress, similarity
 from ragen_tsr.search import Node
 from ragen_tsr.search.preference import RANK_BY, Preference
 
@@ -56,40 +56,40 @@ def another_product(env):
 
 def test_progress_is_the_share_of_milestones_reached(env):
     milestones = len(env.goal.options) + 2
-    assert progress(env.state) == 0
+    assert progress(facts(env.state)) == 0
     env.step(f"search[{env.goal.query}]")
-    assert progress(env.state) == 0
+    assert progress(facts(env.state)) == 0
     open_item(env)
-    assert progress(env.state) == 1 / milestones
+    assert progress(facts(env.state)) == 1 / milestones
     for number, value in enumerate(env.goal.options.values(), start=2):
         env.step(f"click[{value}]")
-        assert progress(env.state) == number / milestones
+        assert progress(facts(env.state)) == number / milestones
     env.step("click[features]")
-    assert progress(env.state) == (milestones - 1) / milestones
+    assert progress(facts(env.state)) == (milestones - 1) / milestones
     env.step("click[< prev]")
     *_, info = env.step("click[buy now]")
     assert info["raw_reward"] == 1.0
-    assert progress(env.state) == 1
+    assert progress(facts(env.state)) == 1
 
 
 def test_a_product_page_stays_reached_and_a_cleared_option_does_not(env):
     open_item(env)
-    reached = progress(env.state)
+    reached = progress(facts(env.state))
     choose(env)
-    assert progress(env.state) > reached
+    assert progress(facts(env.state)) > reached
     for action in ("click[< prev]", "click[back to search]", "nonsense"):
         env.step(action)
-        assert progress(env.state) == reached
+        assert progress(facts(env.state)) == reached
 
 
 def test_an_option_that_is_not_asked_for_is_no_milestone(env):
     open_item(env)
-    reached = progress(env.state)
+    reached = progress(facts(env.state))
     product = env.pages.product(env.goal.asin)
     wrong = [value for values in product.options.values() for value in values]
     for value in set(wrong) - set(env.goal.options.values()):
         env.step(f"click[{value}]")
-        assert progress(env.state) == reached
+        assert progress(facts(env.state)) == reached
 
 
 def test_keywords_leave_out_price_and_common_words():
@@ -99,21 +99,21 @@ def test_keywords_leave_out_price_and_common_words():
 
 
 def test_sim_counts_the_instructions_keywords_on_the_page_but_not_in_the_instruction(env):
-    assert similarity(env.state) == 0
+    assert similarity(facts(env.state)) == 0
     env.step("search[zeppelin]")
-    assert similarity(env.state) == 0
+    assert similarity(facts(env.state)) == 0
     open_item(env)
     wanted = keywords(env.goal.instruction)
     page = set(env.pages.page(env.state).body.lower().replace(":", " ").replace("-", " ").split())
-    assert similarity(env.state) == pytest.approx(len(wanted & page) / len(wanted))
-    assert 0.3 < similarity(env.state) <= 1
+    assert similarity(facts(env.state)) == pytest.approx(len(wanted & page) / len(wanted))
+    assert 0.3 < similarity(facts(env.state)) <= 1
 
 
 def test_the_score_weighs_both(env):
     open_item(env)
-    expected = 2 * progress(env.state) + 3 * similarity(env.state)
+    expected = 2 * progress(facts(env.state)) + 3 * similarity(facts(env.state))
     assert score(env, WebShopScorer(alpha=2, beta=3)) == pytest.approx(expected)
-    assert score(env) == pytest.approx(progress(env.state) + 0.25 * similarity(env.state))
+    assert score(env) == pytest.approx(progress(facts(env.state)) + 0.25 * similarity(facts(env.state)))
 
 
 def test_each_step_of_a_good_episode_scores_higher_than_the_one_before(env):

@@ -133,7 +133,8 @@ def _validate_estimator(config: DictConfig) -> None:
 
 
 def _validate_batch_sizes(config: DictConfig) -> None:
-    devices = _whole(config, "trainer.n_gpus_per_node", 1)
+    nodes = _whole(config, "trainer.nnodes", 1)
+    devices = _whole(config, "trainer.n_gpus_per_node", 1) * nodes
     groups = _whole(config, "es_manager.train.env_groups", 1)
     group_size = _whole(config, "es_manager.train.group_size", 1)
     _one_of(config, "agent_proxy.batch_adjust_mode", ADJUST_MODES)
@@ -146,7 +147,8 @@ def _validate_batch_sizes(config: DictConfig) -> None:
         if mini % (micro * devices):
             raise ValueError(
                 f"{role}.ppo_mini_batch_size is {mini}; it must be a multiple of "
-                f"{role}.ppo_micro_batch_size_per_gpu * trainer.n_gpus_per_node = {micro} * {devices}"
+                f"{role}.ppo_micro_batch_size_per_gpu * trainer.n_gpus_per_node * trainer.nnodes = "
+                f"{micro} * {devices // nodes} * {nodes}"
             )
     rollout = config.actor_rollout_ref.rollout
     share = {

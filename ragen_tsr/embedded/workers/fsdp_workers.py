@@ -1,8 +1,8 @@
 """verl's FSDP workers under RAGEN's contract, on any machine.
 
-Decides when the rollout engine wakes and sleeps (RAGEN's modes), what a process is seeded with, and what a checkpoint
-carries besides verl's. Leaves building, sharding, optimising and saving to verl, sampling to the rollout engine, and
-the differences in the update to :mod:`.actor` and :mod:`.critic`.
+Decides when the rollout engine wakes (RAGEN's modes) and what a process is seeded with. Leaves sleeping and checkpoints
+to :mod:`ragen_tsr.workers.policy`, building, sharding, optimising and saving to verl, sampling to the rollout engine,
+and the differences in the update to :mod:`.actor` and :mod:`.critic`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ platform.prepare()  # before verl's workers are imported: they bind device helpe
 import copy  # noqa: E402
 from typing import Any  # noqa: E402
 
-import torch  # noqa: E402
 from omegaconf import DictConfig, open_dict  # noqa: E402
-from torch.distributed.tensor import DTensor  # noqa: E402
 from verl import DataProto  # noqa: E402
 from verl.single_controller.base.decorator import (  # noqa: E402
     Dispatch,
@@ -24,22 +22,21 @@ from verl.single_controller.base.decorator import (  # noqa: E402
     register,
 )
 from verl.utils.config import omega_conf_to_dataclass  # noqa: E402
-from verl.utils.device import get_device_id, get_torch_device  # noqa: E402
+from verl.utils.device import get_device_id  # noqa: E402
 from verl.utils.profiler import DistProfiler, simple_timer  # noqa: E402
 from verl.utils.ray_utils import get_event_loop  # noqa: E402
 from verl.workers.fsdp_workers import ActorRolloutRefWorker as VerlActorRolloutRefWorker  # noqa: E402
 from verl.workers.fsdp_workers import CriticWorker as VerlCriticWorker  # noqa: E402
 
-from ragen_tsr.embedded.workers import process  # noqa: E402
 from ragen_tsr.embedded.workers.actor import DataParallelPPOActor  # noqa: E402
 from ragen_tsr.embedded.workers.critic import DataParallelPPOCritic  # noqa: E402
 from ragen_tsr.embedded.workers.rollout import hf_cpu  # noqa: E402
+from ragen_tsr.workers import process  # noqa: E402
+from ragen_tsr.workers.policy import SLEEPING_MODES, WAKING_MODES, SamplingPolicy  # noqa: E402
 
 hf_cpu.register()
 
 MODES = ("singleturn", "multiturn-start", "multiturn-middle", "multiturn-end")
-WAKING_MODES = ("singleturn", "multiturn-start")
-SLEEPING_MODES = ("singleturn", "multiturn-end")
 
 DRIVER_KEYS = {
     "actor": ("use_ref", "grpo_advantage_length_weight", "filter_loss_scaling"),
@@ -71,13 +68,12 @@ def for_verl(config: DictConfig) -> DictConfig:
     return config
 
 
-class ActorRolloutRefWorker(VerlActorRolloutRefWorker):
+class ActorRolloutRefWorker(SamplingPolicy, VerlActorRolloutRefWorker):
     """The policy: trained by FSDP, sampled by the rollout engine (``ragen.workers.fsdp_workers``)."""
 
     def __init__(self, config: DictConfig, role: str, **kwargs: Any) -> None:
         process.start(int(config.get("nccl_timeout", 600)))
         super().__init__(for_verl(config), role, **kwargs)
-        self._awake = False
 
     @register(dispatch_mode=Dispatch.ONE_TO_ALL)
     def init_model(self) -> None:
@@ -140,56 +136,6 @@ class ActorRolloutRefWorker(VerlActorRolloutRefWorker):
         if self._is_actor:
             get_event_loop().run_until_complete(self.rollout_mode())
         self._awake = True
-
-    def _sleep(self) -> None:
-        """Free what the engine holds and give the RNG back to training; once per rollout."""
-        if not self._awake:
-            return
-        if self._is_actor:
-            get_event_loop().run_until_complete(self.trainer_mode())
-        get_torch_device().empty_cache()
-        self._awake = False
-
-    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def weight_fingerprint(self) -> dict[str, str]:
-        """SHA-256 of the trained weights and of the rollout engine's: ``{"actor": ..., "rollout": ...}``.
-
-        Equal after a rollout began and before the next update.
-
-        Raises:
-            TypeError: the rollout engine is not this project's, so its weights cannot be read.
-        """
-        if not isinstance(self.rollout, hf_cpu.HFCpuRollout):
-            raise TypeError(f"no fingerprint for rollout engine {type(self.rollout).__name__}")
-        weights = (
-            (name, weight.full_tensor() if isinstance(weight, DTensor) else weight)
-            for name, weight in self.actor_module_fsdp.state_dict().items()
-        )
-        return {"actor": hf_cpu.fingerprint(weights), "rollout": self.rollout.weight_fingerprint()}
-
-    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def save_checkpoint(
-        self, local_path: str, hdfs_path: str | None = None, global_step: int = 0, max_ckpt_to_keep: int | None = None
-    ) -> None:
-        """verl's checkpoint, and beside it what sampling needs to go on as if nothing had happened."""
-        super().save_checkpoint(local_path, hdfs_path, global_step, max_ckpt_to_keep)
-        if self._is_rollout:
-            engine = self.rollout.state_dict() if isinstance(self.rollout, hf_cpu.HFCpuRollout) else None
-            state = {"gen_random_states": self.gen_random_states, "engine": engine}
-            process.save_state(local_path, "rollout", state)
-        torch.distributed.barrier()
-
-    @register(dispatch_mode=Dispatch.ONE_TO_ALL)
-    def load_checkpoint(
-        self, local_path: str | None, hdfs_path: str | None = None, del_local_after_load: bool = False
-    ) -> None:
-        """What :meth:`save_checkpoint` wrote; nothing when ``local_path`` is None."""
-        super().load_checkpoint(local_path, hdfs_path, del_local_after_load)
-        if local_path is not None and self._is_rollout:
-            state = process.load_state(local_path, "rollout")
-            self.gen_random_states = state["gen_random_states"]
-            if isinstance(self.rollout, hf_cpu.HFCpuRollout):
-                self.rollout.load_state_dict(state["engine"])
 
 
 class CriticWorker(VerlCriticWorker):

@@ -58,4 +58,5 @@ def _as_input(name: str, value: Any) -> Any:
 
 def _batch(inputs: dict[str, Any]) -> DataProto:
     tensors = {name: value for name, value in inputs.items() if torch.is_tensor(value)}
-    return DataProto.from_dict(tensors=tensors, non_tensors={"uid": inputs["uid"]})
+    labels = {name: np.array(inputs[name]) for name in ("uid", "episode_ids") if name in inputs}
+    return DataProto.from_dict(tensors=tensors, non_tensors=labels)

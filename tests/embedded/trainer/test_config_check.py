@@ -33,6 +33,7 @@ def test_the_default_configuration_passes(tmp_path):
         ("trainer.resume_mode=perhaps", "trainer.resume_mode is 'perhaps'; allowed: auto"),
         ("agent_proxy.batch_adjust_mode=pad", "batch_adjust_mode is 'pad'; allowed: copy, delete"),
         ("ppo_mini_batch_size=6", "ppo_mini_batch_size is 6; it must be a multiple"),
+        ("trainer.nnodes=16", r"a multiple of .* trainer\.nnodes = \d+ \* 1 \* 16"),
         ("ppo_mini_batch_size=64", "ppo_mini_batch_size is 64, but about 32 rows"),
     ],
 )

@@ -37,6 +37,21 @@ class FrozenLakeState(NamedTuple):
     draws: int
     """How many numbers of ``noise`` have been used."""
 
+    @property
+    def size(self) -> int:
+        """Rows and columns of the map."""
+        return self.lake.rules.size
+
+    @property
+    def in_hole(self) -> bool:
+        """The player is in a hole."""
+        return self.lake.tiles[self.cell] == HOLE
+
+    @property
+    def distance_to_goal(self) -> int:
+        """Manhattan distance from the goal."""
+        return self.lake.distance_to_goal(self.cell)
+
 
 class FrozenLakeEnv(BaseDiscreteActionEnv):
     """FrozenLake, observed as text or as an image.

@@ -14,15 +14,19 @@ from ragen_tsr import backend
 from ragen_tsr.platform import has_accelerator, prepare
 
 
-def start(timeout_seconds: int) -> None:
+def start(timeout_seconds: int, upstream: bool = False) -> None:
     """Check the backend, apply the platform's patches and, without an accelerator, join gloo before verl joins NCCL.
+
+    Args:
+        timeout_seconds: Of a collective operation.
+        upstream: Whether the worker is upstream's.
 
     Raises:
         ragen_tsr.backend.BackendError: the driver resolved RAGEN to something else than this process does.
     """
-    chosen = backend.choice()
-    if chosen != "embedded":
-        raise backend.BackendError(f"an embedded worker was started although RAGEN resolves as {chosen!r}")
+    if backend.is_upstream() != upstream:
+        mine = "upstream's" if upstream else "an embedded"
+        raise backend.BackendError(f"{mine} worker was started although RAGEN resolves as {backend.choice()!r}")
     prepare()
     if has_accelerator() or dist.is_initialized():
         return
@@ -35,18 +39,23 @@ def start(timeout_seconds: int) -> None:
     )
 
 
+def gathered(seconds: float) -> torch.Tensor:
+    """The ranks' ``seconds``, ``[ranks]``, on the CPU."""
+    mine = torch.tensor([seconds])
+    if has_accelerator():
+        mine = mine.to(torch.accelerator.current_accelerator())
+    all_ranks = [torch.zeros_like(mine) for _ in range(dist.get_world_size())]
+    dist.all_gather(all_ranks, mine)
+    return torch.cat(all_ranks).cpu()
+
+
 def timing(seconds: float) -> dict[str, float]:
     """Mean, minimum and maximum of ``seconds`` over the ranks, and the share of ranks above the 90th percentile.
 
     The keys are those of verl's ``generate_sequences``, whose own helper gathers zero-dimensional tensors, which gloo
     rejects.
     """
-    mine = torch.tensor([seconds])
-    if has_accelerator():
-        mine = mine.to(torch.accelerator.current_accelerator())
-    gathered = [torch.zeros_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(gathered, mine)
-    times = torch.cat(gathered).cpu()
+    times = gathered(seconds)
     return {
         "generate_sequences": times.mean().item(),
         "generation_timing/max": times.max().item(),
