@@ -98,7 +98,7 @@ def prove(env: str, method: str, outputs: Path, overrides: list[str]) -> None:
     assert status == 0, f"{env} {method}: exit status {status}\n{(folder / 'run.log').read_text()[-4000:]}"
     check_folder(folder, f"{env} {method}")
     assert weights[0]["actor"] != weights[1]["actor"], f"{env} {method}: training changed no weight"
-    console.print(f"{env} {method}: two steps; {' '.join(compared)}", markup=False)
+    console.print("; ".join([f"{env} {method}: two steps, weights changed", *compared]), markup=False, soft_wrap=True)
 
 
 def check_classes(trainer: Any) -> None:
