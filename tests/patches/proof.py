@@ -30,7 +30,6 @@ from rich.console import Console
 from ragen_tsr.backend import CHOICE_VARIABLE, HOME_VARIABLE, RAGEN_COMMIT
 from ragen_tsr.config import CONFIG_DIR, parse
 from ragen_tsr.config import compose as compose_ours
-from ragen_tsr.models.tiny import default_config, ensure_tiny
 from ragen_tsr.platform import has_accelerator
 from ragen_tsr.upstream.search_keys import keep_methods_own
 
@@ -164,7 +163,9 @@ def own_training(checkout: Path, with_ray: bool) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         words = ["--config-name", "_2_sokoban", *TRAINING, *cpu_overrides()]
-        policy = ensure_tiny(default_config("sokoban"))
+        # The policy is made for upstream's prompts, so that it answers as they ask.
+        build = "from ragen_tsr.models import tiny; print(tiny.ensure_tiny(tiny.default_config('sokoban')))"
+        policy = python(checkout, "-c", build, RAGEN_HOME=str(checkout)).splitlines()[-1]
         script = "train.py" if with_ray else str(ROOT / "tests" / "patches" / "train_without_ray.py")
         said = python(checkout, script, *words, f"model_path={policy}", f"++trainer.default_local_dir={folder}")
         steps = {number: line for number in (1, 2) for line in said.splitlines() if f"step:{number} - " in line}
@@ -255,9 +256,9 @@ def git(checkout: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
-def python(folder: Path, *arguments: str, may_fail: bool = False) -> str:
+def python(folder: Path, *arguments: str, may_fail: bool = False, **variables: str) -> str:
     """What a Python process in ``folder`` prints; it finds this project."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | variables
     command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert may_fail or done.returncode == 0, f"{' '.join(arguments)}: {(done.stderr or done.stdout)[-3000:].strip()}"
