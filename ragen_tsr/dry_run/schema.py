@@ -44,6 +44,12 @@ OWN = (
 """This project's keys and sections, which neither verl nor upstream has."""
 TASKS = ("custom_envs", "webshop")
 """Sections whose keys are tasks: their environments check what is in them. So are their ``*_instruction`` texts."""
+UNLISTED = (
+    "actor_rollout_ref.actor.use_rollout_log_probs",
+    "critic.model.fsdp_config.mixed_precision",
+    "ray_kwargs.ray_init.runtime_env",
+)
+"""What verl's workers and Ray read although no file of verl's lists it."""
 LOADS_A_MODEL = ("HFModelConfig",)
 """Dataclasses of verl that read a model's files when they are made: their fields are compared, none is made."""
 MISSING = "???"
@@ -167,7 +173,7 @@ def _owner(key: str, verl: Schema, ragen: Schema) -> str | None:
         return "ragen_tsr"
     if _within(key, TASKS) or key.endswith("_instruction"):
         return "tasks"
-    if verl.knows(key):
+    if verl.knows(key) or _within(key, UNLISTED):
         return "verl"
     return "RAGEN" if ragen.knows(key) else None
 
