@@ -14,7 +14,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ragen_tsr import backend, scorers, search
+from ragen_tsr import backend
+from ragen_tsr.choices import strategy_and_scorer
 from ragen_tsr.config import ConfigError
 from ragen_tsr.embedded.llm_agent.context_settings import ContextSettings
 from ragen_tsr.embedded.llm_agent.wording import load_wording
@@ -282,8 +283,7 @@ def _policy(config: DictConfig) -> Iterator[str]:
 def _search(config: DictConfig) -> Iterator[str]:
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     for tag in _used_tags(config):
-        scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-        strategy = search.build(settings, rank_by=scorer.rank_by)
+        strategy, _ = strategy_and_scorer(config, tag)
         strategy.check(config.es_manager.train.group_size)
         if settings["at_val"]:
             strategy.check(config.es_manager.val.group_size)
@@ -294,8 +294,7 @@ def _search(config: DictConfig) -> Iterator[str]:
 def _search_at_val(config: DictConfig) -> Iterator[str]:
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     for tag in config.es_manager.val.env_configs.tags:
-        scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-        search.build(settings, rank_by=scorer.rank_by).check(config.es_manager.val.group_size)
+        strategy_and_scorer(config, tag)[0].check(config.es_manager.val.group_size)
         check_fresh_noise(settings, config.custom_envs[tag].env_type)
     yield from ()
 

@@ -195,13 +195,13 @@ def _check(config: DictConfig) -> None:
 
 def _facts(config: DictConfig, named: str) -> dict[str, str]:
     """What a person should know of a run before it starts."""
-    from ragen_tsr import backend, platform, scorers, search
+    from ragen_tsr import backend, platform
+    from ragen_tsr.choices import strategy_and_scorer
 
     manager, proxy = config.es_manager.train, config.agent_proxy
     settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
     tags = list(manager.env_configs.tags)
-    scorer = scorers.resolve(settings["scorer"], config.custom_envs[tags[0]].env_type)
-    strategy = search.build(settings, rank_by=scorer.rank_by)
+    strategy, _ = strategy_and_scorer(config, tags[0])
     parameters = " ".join(
         f"{key}={value}"
         for key, value in settings.items()

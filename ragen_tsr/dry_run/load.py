@@ -7,13 +7,11 @@ long as it may be. What they come to in bytes is :mod:`.memory`'s.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from ragen_tsr import scorers, search
+from ragen_tsr.choices import strategy_and_scorer
 from ragen_tsr.embedded.trainer.config_check import TURN_LEVEL_MODES
-from ragen_tsr.search.types import Strategy
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def of(config: DictConfig) -> Load:
     """The load of a checked configuration."""
     manager, proxy, rollout = config.es_manager.train, config.agent_proxy, config.actor_rollout_ref.rollout
     per_tag = [
-        (strategy_of(config, tag), groups)
+        (strategy_and_scorer(config, tag)[0], groups)
         for tag, groups in zip(manager.env_configs.tags, manager.env_configs.n_groups, strict=True)
     ]
 
@@ -101,13 +99,6 @@ def of(config: DictConfig) -> Load:
         * proxy.max_turn,
         turn_rows=turn_rows,
     )
-
-
-def strategy_of(config: DictConfig, tag: str) -> Strategy:
-    """The strategy that searches the groups of an environment tag."""
-    settings: dict[str, Any] = OmegaConf.to_container(config.search, resolve=True)  # type: ignore[assignment]
-    scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-    return search.build(settings, rank_by=scorer.rank_by)
 
 
 def _kept_groups(config: DictConfig) -> int:

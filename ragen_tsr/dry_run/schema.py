@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import difflib
 import io
-import os
 import typing
 import warnings
 from collections import Counter
@@ -97,10 +96,8 @@ def upstream_schema() -> Schema | None:
     Raises:
         BackendError: ``RAGEN_HOME`` names something else.
     """
-    if backend.choice() == "embedded":
-        return None
-    home = Path(os.environ[backend.HOME_VARIABLE]).expanduser().resolve()
-    return Schema("RAGEN", _composed(home / "config", "base"))
+    checkout = backend.home()
+    return None if checkout is None else Schema("RAGEN", _composed(checkout / "config", "base"))
 
 
 def recorded_schema(command: Command) -> Schema:

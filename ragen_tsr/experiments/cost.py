@@ -12,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ragen_tsr import search
+from ragen_tsr.choices import strategy_and_scorer
 from ragen_tsr.experiments import paper
 from ragen_tsr.experiments.grid import Training
 from ragen_tsr.report import metrics as figures
@@ -87,9 +86,8 @@ class Cost:
 
 def work_of(config: DictConfig) -> Work:
     """What a composed configuration asks for."""
-    settings: Any = OmegaConf.to_container(config.search, resolve=True)
-    strategy = search.build(settings, rank_by=settings.get("rank_by") or "accumulated")
     train, val = config.es_manager.train, config.es_manager.val
+    strategy, _ = strategy_and_scorer(config, train.env_configs.tags[0])
     steps, every = config.trainer.total_training_steps, config.trainer.test_freq
     validations = int(config.trainer.val_before_train) + (-(-steps // every) if every > 0 else 0)
     return Work(

@@ -15,7 +15,8 @@ from typing import Any
 from omegaconf import OmegaConf
 from verl import DataProto
 
-from ragen_tsr import backend, scorers, search
+from ragen_tsr import backend
+from ragen_tsr.choices import strategy_and_scorer
 from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, places
 from ragen_tsr.llm_agent.episodes import Record, episode_records
 from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
@@ -145,8 +146,7 @@ def _choices(config: Any, settings: dict[str, Any], es_manager: SearchEnvStateMa
     """Strategy and scorer by environment tag."""
     chosen = {}
     for tag in es_manager.config.env_configs.tags:
-        scorer = scorers.resolve(settings["scorer"], config.custom_envs[tag].env_type)
-        strategy = search.build(settings, rank_by=scorer.rank_by)
+        strategy, scorer = strategy_and_scorer(config, tag)
         strategy.check(es_manager.group_size)
         check_fresh_noise(settings, config.custom_envs[tag].env_type)
         outcome_samples = settings.get("outcome_samples", 0)  # strategies that rank by no score have no such key
