@@ -91,7 +91,11 @@ def search(tokens: int, seconds: float) -> dict[str, float]:
 CONFIG = {
     "search": {"name": "none", "scorer": None, "rerolls": 0, "at_val": False, "record_groups": 2},
     "agent_proxy": {"max_turn": 5},
-    "es_manager": {"train": {"env_groups": 4, "group_size": 10}, "val": {"env_groups": 30, "group_size": 1}},
+    "custom_envs": {"SimpleSokoban": {"env_type": "sokoban"}},
+    "es_manager": {
+        "train": {"env_groups": 4, "group_size": 10, "env_configs": {"tags": ["SimpleSokoban"]}},
+        "val": {"env_groups": 30, "group_size": 1},
+    },
     "trainer": {
         "total_training_steps": 2,
         "test_freq": 2,
