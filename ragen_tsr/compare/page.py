@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
@@ -27,8 +26,8 @@ from ragen_tsr.compare.times import Times
 from ragen_tsr.compare.verdict import Verdict
 from ragen_tsr.files import write_whole
 from ragen_tsr.report.charts import STYLE
+from ragen_tsr.report.page import template
 
-TEMPLATE = Path(__file__).with_name("template.html")
 DOTS = 150
 """Per inch, of figures that are pictures."""
 
@@ -216,6 +215,6 @@ def _html(
         result, when = (tables.page(table) for table in _tables(one))
         sections.append({"caption": one.caption, "results": result, "times": when, "sentences": one.sentences})
     shown = [{"svg": _svg(folder / name), "caption": caption} for name, (_, caption) in drawn.items()]
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=title, command=command, notes=notes, sections=sections, figures=shown)
+    return template("ragen_tsr.compare").render(
+        title=title, command=command, notes=notes, sections=sections, figures=shown
+    )

@@ -9,6 +9,7 @@ keys of their sampling noise, so that the same episodes can be played again outs
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
 from ragen_tsr.llm_agent.noise import check_fresh_noise
 from ragen_tsr.llm_agent.search_metrics import PREFIX, reroll_metrics, search_metrics, search_record
 from ragen_tsr.llm_agent.search_rollout import Choice, SearchRollout
+from ragen_tsr.replaced import replaced
 from ragen_tsr.search import Node
 from ragen_tsr.search.build import NOT_FIELDS
 from ragen_tsr.search.driver import Finished
@@ -43,18 +45,20 @@ class SearchAgentProxy(backend.LLMAgentProxy):
     """
 
     def __init__(self, config: Any, actor_rollout_wg: Any, tokenizer: Any) -> None:
-        backend.install_environments(config)
-        super().__init__(config, actor_rollout_wg, tokenizer)
         settings: Any = OmegaConf.to_container(config.search, resolve=True)
         self.search_at_val = bool(settings["at_val"])
         self.recorded_groups = settings["record_groups"]
         self.rerolls = settings["rerolls"]
-        self.train_es_manager = SearchEnvStateManager(config, mode="train")
-        self._train_search = _choices(config, settings, self.train_es_manager)
-        val_config = config if self.search_at_val else without_search(config)
-        self.val_es_manager = SearchEnvStateManager(val_config, mode="val")
-        val_settings: Any = OmegaConf.to_container(val_config.search, resolve=True)
-        self._val_search = _choices(val_config, val_settings, self.val_es_manager)
+        configs = {"train": config, "val": config if self.search_at_val else without_search(config)}
+
+        def es_manager(_: Any, mode: str) -> SearchEnvStateManager:
+            return SearchEnvStateManager(configs[mode], mode)
+
+        backend.install_environments(config)
+        with replaced(sys.modules[backend.LLMAgentProxy.__module__], EnvStateManager=es_manager):
+            super().__init__(config, actor_rollout_wg, tokenizer)
+        self._train_search = _choices(configs["train"], self.train_es_manager)
+        self._val_search = _choices(configs["val"], self.val_es_manager)
         self.next_validation = 0
         """Number of the next validation rollout, which keys its sampling noise; the trainer sets it."""
         self.on_validation: Callable[[list[Record]], None] | None = None
@@ -142,8 +146,9 @@ def without_search(config: Any) -> Any:
     return plain
 
 
-def _choices(config: Any, settings: dict[str, Any], es_manager: SearchEnvStateManager) -> dict[str, Choice]:
+def _choices(config: Any, es_manager: SearchEnvStateManager) -> dict[str, Choice]:
     """Strategy and scorer by environment tag."""
+    settings: Any = OmegaConf.to_container(config.search, resolve=True)
     chosen = {}
     for tag in es_manager.config.env_configs.tags:
         strategy, scorer = strategy_and_scorer(config, tag)

@@ -1,7 +1,8 @@
 """Writes ``report.html``: one file, no network, from what the run folder has so far.
 
 Decides in which sections it falls and what the head says. Which curves there are is left to :mod:`.panels`, which
-figures are read to :mod:`.tables`, which episodes are shown to :mod:`.trajectories`, looks to ``template.html``.
+figures are read to :mod:`.tables`, which episodes are shown to :mod:`.trajectories`, looks to ``template.html``
+and ``looks.css``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from omegaconf import DictConfig, OmegaConf
 
@@ -169,10 +170,10 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def template() -> Any:
-    """The page, which other reports fill too."""
+def template(package: str = "ragen_tsr.report") -> Any:
+    """The page, which other reports fill too; or that of another package, which may include this one's parts."""
     environment = Environment(
-        loader=PackageLoader("ragen_tsr.report", "."),
+        loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("ragen_tsr.report", ".")]),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )

@@ -11,7 +11,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from ragen_tsr.embedded.trainer.hooks import NoProgress, Progress  # noqa: E402
 from ragen_tsr.embedded.trainer.metrics_log import MetricsLog, scalars  # noqa: E402
 from ragen_tsr.embedded.trainer.rng import rng_state, set_rng_state  # noqa: E402
 from ragen_tsr.platform.seeding import seed_everything  # noqa: E402
+from ragen_tsr.replaced import replaced  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class RayAgentTrainer(_UpstreamTrainer):  # type: ignore[misc, valid-type]
 
     def init_agent_proxy(self) -> None:
         """Make the proxies; the workers must have been started."""
-        with _replaced(upstream, LLMAgentProxy=self.agent_proxy_cls):
+        with replaced(upstream, LLMAgentProxy=self.agent_proxy_cls):
             super().init_agent_proxy()
 
     def fit(self) -> None:
@@ -76,8 +76,8 @@ class RayAgentTrainer(_UpstreamTrainer):  # type: ignore[misc, valid-type]
                 yield
 
         with (
-            _replaced(verl.utils.tracking, Tracking=tracking),
-            _replaced(upstream, marked_timer=timer),
+            replaced(verl.utils.tracking, Tracking=tracking),
+            replaced(upstream, marked_timer=timer),
             contextlib.suppress(NothingLeftError),
         ):
             super().fit()
@@ -143,16 +143,3 @@ class _Tracking:
         self._trainer.metrics_log.write(step, numbers)
         self._tracking.log(data=data, step=step)
         self._trainer.progress.on_step(step, numbers)
-
-
-@contextlib.contextmanager
-def _replaced(module: ModuleType, **attributes: Any) -> Iterator[None]:
-    """Give the module these attributes, and its own back at the end."""
-    own = {name: getattr(module, name) for name in attributes}
-    for name, value in attributes.items():
-        setattr(module, name, value)
-    try:
-        yield
-    finally:
-        for name, value in own.items():
-            setattr(module, name, value)

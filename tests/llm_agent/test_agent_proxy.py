@@ -230,3 +230,13 @@ def test_an_unknown_strategy_is_refused_with_what_exists(make_config, workers):
     config.search.name = "mcts"
     with pytest.raises(ValueError, match=f"mcts.*{'.*'.join(search.STRATEGIES)}"):
         SearchAgentProxy(config, (w := workers()), w.tokenizer)
+
+
+def test_every_environment_is_made_once(make_config, workers, monkeypatch):
+    config = make_config("beam")
+    kind = type(backend.REGISTERED_ENVS["sokoban"](backend.REGISTERED_ENV_CONFIGS["sokoban"]()))
+    made = []
+    monkeypatch.setitem(backend.REGISTERED_ENVS, "sokoban", lambda settings: made.append(settings) or kind(settings))
+    proxy = SearchAgentProxy(config, (w := workers()), w.tokenizer)
+    assert len(made) == len(proxy.train_es_manager.envs) + len(proxy.val_es_manager.envs)
+    assert type(backend.LLMAgentProxy(config, w, w.tokenizer).train_es_manager) is backend.EnvStateManager

@@ -32,19 +32,14 @@ class LLMAgentProxy:
         config: The composed configuration; reads ``agent_proxy.max_turn`` beside what the managers read.
         actor_rollout_wg: Generates responses.
         tokenizer: The policy's.
-
-    A subclass chooses other managers by the two class attributes.
     """
-
-    es_manager_cls: type[EnvStateManager] = EnvStateManager
-    ctx_manager_cls: type[ContextManager] = ContextManager
 
     def __init__(self, config: DictConfig, actor_rollout_wg: WorkerGroup, tokenizer: Any) -> None:
         self.config = config
-        self.train_ctx_manager = self.ctx_manager_cls(config, tokenizer, mode="train")
-        self.train_es_manager = self.es_manager_cls(config, mode="train")
-        self.val_ctx_manager = self.ctx_manager_cls(config, tokenizer, mode="val")
-        self.val_es_manager = self.es_manager_cls(config, mode="val")
+        self.train_ctx_manager = ContextManager(config, tokenizer, mode="train")
+        self.train_es_manager = EnvStateManager(config, mode="train")
+        self.val_ctx_manager = ContextManager(config, tokenizer, mode="val")
+        self.val_es_manager = EnvStateManager(config, mode="val")
         self.actor_wg = actor_rollout_wg
         self.tokenizer = tokenizer
         self._last_padded_inputs: DataProto | None = None

@@ -5,7 +5,6 @@ from corridor import reply
 from verl import DataProto
 
 from ragen_tsr.embedded.llm_agent.agent_proxy import LLMAgentProxy, rollout_mode
-from ragen_tsr.embedded.llm_agent.es_manager import EnvStateManager
 
 
 class ScriptedWorkers:
@@ -89,18 +88,6 @@ def test_validation_plays_its_own_environments(make_config, chatml):
     rows = proxy.rollout(DataProto(batch=None, non_tensor_batch=None, meta_info={}), val=True)
     assert [history[0]["state"] for history in rows.non_tensor_batch["history"]] == ["at 0 of 7", "at 0 of 8"]
     assert proxy.train_es_manager.rollout_cache is None
-
-
-def test_a_subclass_chooses_its_managers(make_config, chatml):
-    class Manager(EnvStateManager):
-        pass
-
-    class Proxy(LLMAgentProxy):
-        es_manager_cls = Manager
-
-    proxy = Proxy(make_config(), ScriptedWorkers(chatml, []), chatml)
-    assert isinstance(proxy.train_es_manager, Manager)
-    assert isinstance(proxy.val_es_manager, Manager)
 
 
 @pytest.mark.parametrize(
