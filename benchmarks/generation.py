@@ -17,10 +17,10 @@ from collections.abc import Callable
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from ragen_tsr.embedded.workers.rollout import attention, generation
-from ragen_tsr.embedded.workers.rollout.generation import Ending, Limits, generate
-from ragen_tsr.embedded.workers.rollout.noise import CallKey
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw, log_probabilities
+from ragen_tsr.workers.rollout import attention, generation
+from ragen_tsr.workers.rollout.generation import Ending, Limits, generate
+from ragen_tsr.workers.rollout.noise import CallKey
+from ragen_tsr.workers.rollout.sampling import Sampling, draw, log_probabilities
 
 VOCABULARY, PAD, END = 1024, 0, 1
 

@@ -17,7 +17,7 @@ from ragen_tsr.config import ConfigError, derive, load_task
 from ragen_tsr.files import FolderInUse, held, new_folder, write_whole
 from ragen_tsr.report import write_report, write_summary
 from ragen_tsr.report.page import CONFIG_FILE
-from ragen_tsr.report.summary import METRICS_FILE
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 LOG_FILE = "run.log"
 

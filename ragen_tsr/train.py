@@ -165,8 +165,8 @@ def build_trainer(config: DictConfig) -> Any:
     from verl.utils.fs import copy_to_local
 
     from ragen_tsr import backend
-    from ragen_tsr.embedded.trainer.reward import RolloutReward
     from ragen_tsr.trainer.agent_trainer import TSRAgentTrainer
+    from ragen_tsr.trainer.reward import RolloutReward
 
     OmegaConf.resolve(config)  # workers are sent sections of it, out of reach of what they refer to
     workers = {Role.ActorRollout: ray.remote(backend.RunActorRolloutRefWorker)}

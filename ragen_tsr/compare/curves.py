@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from ragen_tsr.files import read_json_lines
 from ragen_tsr.report import metrics as figures
 from ragen_tsr.report.page import CONFIG_FILE
-from ragen_tsr.report.summary import METRICS_FILE
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 VALIDATION_FOLDER = "validation"
 TRAINING_SECONDS = figures.Quantity(r"timing_s/train_total")

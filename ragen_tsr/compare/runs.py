@@ -29,8 +29,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ragen_tsr.config import ConfigError, compose, parse
 from ragen_tsr.report import metrics as figures
 from ragen_tsr.report.page import CONFIG_FILE
-from ragen_tsr.report.summary import METRICS_FILE, SUMMARY_FILE
+from ragen_tsr.report.summary import SUMMARY_FILE
 from ragen_tsr.run_folder import RunFolder
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 RUNS_FOLDER = "runs"
 SCREEN_FILE = "screen.log"

@@ -16,13 +16,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY
 from ragen_tsr.evaluation.folder import EpisodeFile
 from ragen_tsr.evaluation.seen import Start, is_seen
 from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
 from ragen_tsr.llm_agent.episodes import episode_record
 from ragen_tsr.llm_agent.search_rollout import start_states
 from ragen_tsr.search import Ledger, Node
+from ragen_tsr.workers.rollout.noise import ROLLOUT_KEY
 
 COUNTED = ("prompt_tokens", "generated_tokens", "generation_calls", "env_steps", "nodes_expanded")
 """What is told of an episode's cost: with a search, that of all branches."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ragen_tsr.config import ConfigError
-from ragen_tsr.embedded.trainer.checkpoints import CheckpointFolder
 from ragen_tsr.report.page import CONFIG_FILE
+from ragen_tsr.trainer.checkpoints import CheckpointFolder
 
 API = "api:"
 CHECKPOINTS = "checkpoints"

@@ -44,7 +44,7 @@ from ragen_tsr.experiments.results import (
     run_name,
 )
 from ragen_tsr.report.page import CONFIG_FILE
-from ragen_tsr.report.summary import METRICS_FILE
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 OK, REFUSED = 0, 2
 MEASURE_FOLDER, MEASURED_STEPS = "measured", 3

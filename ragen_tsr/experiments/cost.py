@@ -20,7 +20,7 @@ from ragen_tsr.experiments import paper
 from ragen_tsr.experiments.grid import Training
 from ragen_tsr.report import metrics as figures
 from ragen_tsr.report.page import CONFIG_FILE
-from ragen_tsr.report.summary import METRICS_FILE
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 SEARCHED = ("lookahead", "beam")
 """Methods that sample several turns for one: larger batches, and so more tokens a second on a CPU."""

@@ -18,7 +18,6 @@ from verl import DataProto
 
 from ragen_tsr import backend
 from ragen_tsr.choices import strategy_and_scorer
-from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, places
 from ragen_tsr.llm_agent.episodes import Record, episode_records
 from ragen_tsr.llm_agent.es_manager import SearchEnvStateManager
 from ragen_tsr.llm_agent.noise import check_fresh_noise
@@ -28,6 +27,7 @@ from ragen_tsr.replaced import replaced
 from ragen_tsr.search import Node
 from ragen_tsr.search.build import NOT_FIELDS
 from ragen_tsr.search.driver import Finished
+from ragen_tsr.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY, places
 
 
 class SearchAgentProxy(backend.LLMAgentProxy):

@@ -17,11 +17,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from verl import DataProto
 
 from ragen_tsr import backend
-from ragen_tsr.embedded.workers.rollout.generation import Ending, generate
-from ragen_tsr.embedded.workers.rollout.noise import CallKey
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling
 from ragen_tsr.models.demonstrations import unpadded
 from ragen_tsr.models.tasks.base import Task
+from ragen_tsr.workers.rollout.generation import Ending, generate
+from ragen_tsr.workers.rollout.noise import CallKey
+from ragen_tsr.workers.rollout.sampling import Sampling
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ragen_tsr.report.page import write_report
-from ragen_tsr.report.summary import METRICS_FILE
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 
 def main(arguments: list[str] | None = None) -> int:

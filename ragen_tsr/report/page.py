@@ -22,7 +22,8 @@ from ragen_tsr.report import metrics as figures
 from ragen_tsr.report import panels, tables, trajectories
 from ragen_tsr.report.boards import BOARD_STYLE, Look, board_svg, look_of
 from ragen_tsr.report.charts import Chart, svg
-from ragen_tsr.report.summary import METRICS_FILE, SUMMARY_FILE, summarise
+from ragen_tsr.report.summary import SUMMARY_FILE, summarise
+from ragen_tsr.trainer.steps import METRICS_FILE
 
 REPORT_FILE = "report.html"
 CONFIG_FILE = "config.yaml"

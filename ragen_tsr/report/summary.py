@@ -9,8 +9,8 @@ from typing import Any
 
 from ragen_tsr.files import write_whole
 from ragen_tsr.report import metrics as figures
+from ragen_tsr.trainer.steps import METRICS_FILE
 
-METRICS_FILE = "metrics.jsonl"
 SUMMARY_FILE = "summary.json"
 
 

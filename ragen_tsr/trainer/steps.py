@@ -1,5 +1,8 @@
-"""Names of what a training step leaves in the run folder."""
+"""Names of what training leaves in the run folder and in its checkpoints."""
 
+METRICS_FILE = "metrics.jsonl"
+STATE_FILE = "trainer.pt"
+"""In a checkpoint: what the trainer's own process has to remember."""
 ROLLOUTS_FOLDER = "rollouts"
 VALIDATION_FOLDER = "validation"
 

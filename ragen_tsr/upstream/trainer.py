@@ -23,12 +23,12 @@ _UpstreamTrainer = backend.RayAgentTrainer  # prepares the process, before upstr
 import ragen.trainer.agent_trainer as upstream  # noqa: E402
 import verl.utils.tracking  # noqa: E402
 
-from ragen_tsr.embedded.trainer.agent_trainer import METRICS_FILE, STATE_FILE  # noqa: E402
-from ragen_tsr.embedded.trainer.hooks import NoProgress, Progress  # noqa: E402
-from ragen_tsr.embedded.trainer.metrics_log import MetricsLog, scalars  # noqa: E402
-from ragen_tsr.embedded.trainer.rng import rng_state, set_rng_state  # noqa: E402
 from ragen_tsr.platform.seeding import seed_everything  # noqa: E402
 from ragen_tsr.replaced import replaced  # noqa: E402
+from ragen_tsr.trainer.hooks import NoProgress, Progress  # noqa: E402
+from ragen_tsr.trainer.metrics_log import MetricsLog, scalars  # noqa: E402
+from ragen_tsr.trainer.rng import rng_state, set_rng_state  # noqa: E402
+from ragen_tsr.trainer.steps import METRICS_FILE, STATE_FILE  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

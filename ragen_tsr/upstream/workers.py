@@ -25,9 +25,9 @@ from verl.single_controller.base.decorator import (  # noqa: E402
 from verl.utils.fsdp_utils import fsdp_version  # noqa: E402
 
 from ragen_tsr import platform  # noqa: E402
-from ragen_tsr.embedded.workers.rollout import hf_cpu  # noqa: E402
 from ragen_tsr.workers import process  # noqa: E402
 from ragen_tsr.workers.policy import SLEEPING_MODES, WAKING_MODES, SamplingPolicy  # noqa: E402
+from ragen_tsr.workers.rollout import hf_cpu  # noqa: E402
 
 hf_cpu.register()
 

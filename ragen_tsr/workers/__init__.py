@@ -1,1 +1,1 @@
-"""What the policy's worker of a run has, whichever RAGEN it comes from; knows verl and no RAGEN."""
+"""What a policy's worker has whichever RAGEN it comes from, and the CPU's rollout engine; knows verl and no RAGEN."""

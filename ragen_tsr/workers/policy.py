@@ -11,9 +11,9 @@ from verl.single_controller.base.decorator import Dispatch, register
 from verl.utils.device import get_torch_device
 from verl.utils.ray_utils import get_event_loop
 
-from ragen_tsr.embedded.workers.rollout import hf_cpu
 from ragen_tsr.platform import run_seed
 from ragen_tsr.workers import process
+from ragen_tsr.workers.rollout import hf_cpu
 
 WAKING_MODES = ("singleturn", "multiturn-start")
 SLEEPING_MODES = ("singleturn", "multiturn-end")

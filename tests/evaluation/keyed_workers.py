@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from verl import DataProto
 
-from ragen_tsr.embedded.workers.rollout.hf_cpu import OPENING_MODES
-from ragen_tsr.embedded.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY
+from ragen_tsr.workers.rollout.hf_cpu import OPENING_MODES
+from ragen_tsr.workers.rollout.noise import ROLLOUT_KEY, ROWS_KEY
 
 MOVES = ("Up", "Down", "Left", "Right")
 LENGTH = 48

@@ -1,6 +1,6 @@
 """A checkpoint becomes a model with the weights that were saved, in their own precision.
 
-That a trained policy's weights come out bit for bit, also of two ranks, is in tests/embedded/workers/test_ranks.py.
+That a trained policy's weights come out bit for bit, also of two ranks, is in tests/workers/test_ranks.py.
 """
 
 from __future__ import annotations

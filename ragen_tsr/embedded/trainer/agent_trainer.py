@@ -43,21 +43,19 @@ from verl.utils.tracking import Tracking
 
 from ragen_tsr.embedded.llm_agent.agent_proxy import LLMAgentProxy
 from ragen_tsr.embedded.trainer.batching import adjust_batch
-from ragen_tsr.embedded.trainer.checkpoints import CheckpointFolder
 from ragen_tsr.embedded.trainer.config_check import filter_from_config, validate
 from ragen_tsr.embedded.trainer.core_algos import compute_advantage
-from ragen_tsr.embedded.trainer.hooks import NoProgress, Progress
-from ragen_tsr.embedded.trainer.metrics_log import MetricsLog, scalars
-from ragen_tsr.embedded.trainer.rng import rng_state, set_rng_state
 from ragen_tsr.embedded.trainer.rollout_filter import RolloutFilter
 from ragen_tsr.platform.seeding import seed_everything
+from ragen_tsr.trainer.checkpoints import CheckpointFolder
+from ragen_tsr.trainer.hooks import NoProgress, Progress
+from ragen_tsr.trainer.metrics_log import MetricsLog, scalars
+from ragen_tsr.trainer.rng import rng_state, set_rng_state
+from ragen_tsr.trainer.steps import METRICS_FILE, STATE_FILE
 
 __all__ = ["RayAgentTrainer", "adjust_batch", "compute_advantage"]
 
 logger = logging.getLogger(__name__)
-
-METRICS_FILE = "metrics.jsonl"
-STATE_FILE = "trainer.pt"
 
 
 class RayAgentTrainer(RayPPOTrainer):

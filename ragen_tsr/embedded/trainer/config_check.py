@@ -14,9 +14,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ragen_tsr.embedded.trainer.batching import ADJUST_MODES
-from ragen_tsr.embedded.trainer.checkpoints import CheckpointFolder
 from ragen_tsr.embedded.trainer.core_algos import SUPPORTED_ESTIMATORS
 from ragen_tsr.embedded.trainer.rollout_filter import RolloutFilter, build_rollout_filter
+from ragen_tsr.trainer.checkpoints import CheckpointFolder
 
 RESUME_MODES = ("auto", "disable", "resume_path")
 TURN_LEVEL_MODES = ("single_turn", "limited_multi_turn")

@@ -30,9 +30,9 @@ from verl.workers.fsdp_workers import CriticWorker as VerlCriticWorker  # noqa: 
 
 from ragen_tsr.embedded.workers.actor import DataParallelPPOActor  # noqa: E402
 from ragen_tsr.embedded.workers.critic import DataParallelPPOCritic  # noqa: E402
-from ragen_tsr.embedded.workers.rollout import hf_cpu  # noqa: E402
 from ragen_tsr.workers import process  # noqa: E402
 from ragen_tsr.workers.policy import SLEEPING_MODES, WAKING_MODES, SamplingPolicy  # noqa: E402
+from ragen_tsr.workers.rollout import hf_cpu  # noqa: E402
 
 hf_cpu.register()
 

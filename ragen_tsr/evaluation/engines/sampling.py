@@ -1,7 +1,7 @@
 """How the training configuration says to sample, for engines that draw tokens themselves.
 
 Decides which section of the configuration counts, and a seed for each response: from the key that
-:mod:`ragen_tsr.embedded.workers.rollout.noise` gives it, so that a response's seed depends on its prompt's place and
+:mod:`ragen_tsr.workers.rollout.noise` gives it, so that a response's seed depends on its prompt's place and
 not on what else is asked in the same call. What an engine makes of a seed is the engine's.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig
 from verl import DataProto
 
-from ragen_tsr.embedded.workers.rollout.noise import OPENING_MODES, ROLLOUT_KEY, ROWS_KEY, CallKey
+from ragen_tsr.workers.rollout.noise import OPENING_MODES, ROLLOUT_KEY, ROWS_KEY, CallKey
 
 SEEDS = 2**31
 """Seeds are below this: the largest that every server takes."""

@@ -20,7 +20,7 @@ from verl.trainer.ppo.utils import Role
 from ragen_tsr.config import compose, parse
 from ragen_tsr.embedded.trainer.agent_trainer import RayAgentTrainer
 from ragen_tsr.embedded.trainer.config_check import filter_from_config
-from ragen_tsr.embedded.trainer.reward import RolloutReward
+from ragen_tsr.trainer.reward import RolloutReward
 
 TOKENS = 6
 

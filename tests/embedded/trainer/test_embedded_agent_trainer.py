@@ -5,7 +5,7 @@ import json
 import pytest
 from scripted_trainer import ScriptedTrainer, make_trainer, trainer_config
 
-from ragen_tsr.embedded.trainer.metrics_log import is_timing
+from ragen_tsr.trainer.metrics_log import is_timing
 
 
 class Killed(BaseException):

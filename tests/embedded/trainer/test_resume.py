@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ragen_tsr.embedded.trainer.metrics_log import is_timing
+from ragen_tsr.trainer.metrics_log import is_timing
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 400  # seconds for one start

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from ragen_tsr.embedded.trainer import checkpoints
-from ragen_tsr.embedded.trainer.checkpoints import TRACKER, CheckpointFolder
+from ragen_tsr.trainer import checkpoints
+from ragen_tsr.trainer.checkpoints import TRACKER, CheckpointFolder
 
 
 class Killed(BaseException):

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from ragen_tsr.embedded.workers.rollout.cache import PreallocatedCache
-from ragen_tsr.embedded.workers.rollout.prefill import Filled, Prefixes, prefill, trunk
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw, log_probabilities
+from ragen_tsr.workers.rollout.cache import PreallocatedCache
+from ragen_tsr.workers.rollout.prefill import Filled, Prefixes, prefill, trunk
+from ragen_tsr.workers.rollout.sampling import Sampling, draw, log_probabilities
 
 
 @dataclass(frozen=True)

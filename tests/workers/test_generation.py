@@ -10,11 +10,11 @@ import torch
 import worker_support as support
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from ragen_tsr.embedded.workers.rollout import attention
-from ragen_tsr.embedded.workers.rollout.generation import Ending, Limits, Responses, generate, without_tricks
-from ragen_tsr.embedded.workers.rollout.noise import CallKey
-from ragen_tsr.embedded.workers.rollout.prefill import Prefixes, prefill
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw, log_probabilities
+from ragen_tsr.workers.rollout import attention
+from ragen_tsr.workers.rollout.generation import Ending, Limits, Responses, generate, without_tricks
+from ragen_tsr.workers.rollout.noise import CallKey
+from ragen_tsr.workers.rollout.prefill import Prefixes, prefill
+from ragen_tsr.workers.rollout.sampling import Sampling, draw, log_probabilities
 
 LENGTH = 10
 # several tokens end a response, so that a random model ends some within its length

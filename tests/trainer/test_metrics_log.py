@@ -6,7 +6,7 @@ import math
 import numpy as np
 import torch
 
-from ragen_tsr.embedded.trainer.metrics_log import MetricsLog, is_timing
+from ragen_tsr.trainer.metrics_log import MetricsLog, is_timing
 
 
 def lines(log):

@@ -19,12 +19,12 @@ from verl import DataProto
 from verl.utils.torch_dtypes import PrecisionType
 from verl.workers.rollout.base import _ROLLOUT_REGISTRY, BaseRollout
 
-from ragen_tsr.embedded.workers.rollout import attention
-from ragen_tsr.embedded.workers.rollout.generation import Ending, Limits, generate
-from ragen_tsr.embedded.workers.rollout.noise import OPENING_MODES, ROLLOUT_KEY, ROWS_KEY, STREAMS, CallKey
-from ragen_tsr.embedded.workers.rollout.prefill import Prefixes
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling
 from ragen_tsr.platform.seeding import run_seed
+from ragen_tsr.workers.rollout import attention
+from ragen_tsr.workers.rollout.generation import Ending, Limits, generate
+from ragen_tsr.workers.rollout.noise import OPENING_MODES, ROLLOUT_KEY, ROWS_KEY, STREAMS, CallKey
+from ragen_tsr.workers.rollout.prefill import Prefixes
+from ragen_tsr.workers.rollout.sampling import Sampling
 
 NAME = "hf_cpu"
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ragen_tsr.embedded.workers.rollout.cache import PreallocatedCache
+from ragen_tsr.workers.rollout.cache import PreallocatedCache
 
 Prompt = tuple[int, ...]
 

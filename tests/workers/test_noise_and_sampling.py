@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ragen_tsr.embedded.workers.rollout.noise import CallKey, places
-from ragen_tsr.embedded.workers.rollout.sampling import Sampling, draw
+from ragen_tsr.workers.rollout.noise import CallKey, places
+from ragen_tsr.workers.rollout.sampling import Sampling, draw
 
 KEY = CallKey(7, "train", 3, 1)
 

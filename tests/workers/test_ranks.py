@@ -13,8 +13,8 @@ import worker_support as support
 from omegaconf import OmegaConf
 from transformers import AutoModelForCausalLM
 
-from ragen_tsr.embedded.workers.rollout.hf_cpu import fingerprint
 from ragen_tsr.models.checkpoints import merged
+from ragen_tsr.workers.rollout.hf_cpu import fingerprint
 
 ROWS, MINI, MICRO = 16, 8, 2
 

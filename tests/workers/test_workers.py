@@ -122,7 +122,7 @@ def test_validation_samples_as_val_kwargs_say(actor: Any) -> None:
 
 
 def test_refuses_unknown_settings_of_the_engine() -> None:
-    from ragen_tsr.embedded.workers.rollout.hf_cpu import _limits
+    from ragen_tsr.workers.rollout.hf_cpu import _limits
 
     assert _limits({"rows": 4}).rows == 4
     with pytest.raises(ValueError, match=r"engine_kwargs\.hf_cpu has row; known: .*rows"):
