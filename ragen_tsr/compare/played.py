@@ -64,9 +64,9 @@ def play(config: DictConfig, random_actions: Sequence[int] | None = None) -> Pla
     from verl import DataProto
 
     from ragen_tsr.compare.random_turns import RandomTurns
-    from ragen_tsr.embedded.workers.local import LocalRolloutWorkers
     from ragen_tsr.llm_agent.agent_proxy import SearchAgentProxy
     from ragen_tsr.models import resolve_model
+    from ragen_tsr.workers.local import LocalRolloutWorkers
 
     config.model_path = str(resolve_model(config.model_path, config))
     tokenizer = AutoTokenizer.from_pretrained(config.model_path)

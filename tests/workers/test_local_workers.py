@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from transformers import AutoTokenizer
 
 from ragen_tsr.config import compose, parse
-from ragen_tsr.embedded.workers.local import LocalRolloutWorkers
+from ragen_tsr.workers.local import LocalRolloutWorkers
 
 
 def configuration(model: Path, scale: str) -> DictConfig:

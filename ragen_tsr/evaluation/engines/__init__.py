@@ -53,7 +53,7 @@ def build_engine(config: DictConfig, tokenizer: Any) -> Any:
     settings = engine_settings(config)
     settings.check_machine()
     if isinstance(settings, HFSettings):
-        from ragen_tsr.embedded.workers.local import LocalRolloutWorkers
+        from ragen_tsr.workers.local import LocalRolloutWorkers
 
         return LocalRolloutWorkers(config, tokenizer, device=settings.torch_device, dtype=settings.dtype)
     if isinstance(settings, VLLMSettings):

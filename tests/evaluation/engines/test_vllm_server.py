@@ -17,9 +17,9 @@ from verl import DataProto
 
 from ragen_tsr import backend
 from ragen_tsr.config import EVALUATION, compose, parse
-from ragen_tsr.embedded.workers.local import LocalRolloutWorkers
 from ragen_tsr.evaluation.engines import EngineError, build_engine
 from ragen_tsr.models.smollm2 import ensure_smollm2, missing
+from ragen_tsr.workers.local import LocalRolloutWorkers
 
 SWITCH = "RAGEN_TSR_VLLM_SERVER"
 ASKED = os.environ.get(SWITCH, "")

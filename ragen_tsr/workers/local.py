@@ -16,9 +16,9 @@ from verl import DataProto
 from verl.utils.config import omega_conf_to_dataclass
 from verl.workers.config import HFModelConfig
 
-from ragen_tsr.embedded.workers.fsdp_workers import for_verl
 from ragen_tsr.platform.seeding import SEED_VARIABLE
 from ragen_tsr.workers.rollout.hf_cpu import HFCpuRollout
+from ragen_tsr.workers.sections import for_verl
 
 
 class LocalRolloutWorkers:
