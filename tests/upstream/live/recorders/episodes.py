@@ -7,6 +7,7 @@ marked; right after such a step it searches anew, so that nothing of it is left 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -92,6 +93,11 @@ class Episode:
     def search(self, words: str | None = None) -> bool:
         """Search for these words, or for any."""
         return self.act(f"search[{words or webshop.search_words(self.draw, self.shop)}]")
+
+    def search_anew(self) -> None:
+        """An ordinary search, whatever was searched for before."""
+        query = self.draw.choice(self.shop.all_products)["query"]
+        self.act(f"search[{re.sub(r'[^a-z ]', '', query).strip() or 'shoes'}]")
 
     def fails(self, action: str) -> None:
         """Take a step that may raise; then the page stays."""
@@ -223,7 +229,7 @@ def _marker(draw: random.Random, episode: Episode) -> dict[str, Any]:
     for _ in range(draw.randint(1, 3)):
         product = draw.choice(episode.shop.all_products)
         episode.fails(f"search[{draw.choice(MARKERS).format(query=product['query'], category=product['category'])}]")
-        episode.search(product["name"])
+        episode.search_anew()
         episode.click(draw.choice(episode.offered))
         episode.act("click[< prev]")
     return {"upstream_bug": BUG_MARKER}
@@ -240,5 +246,5 @@ def _address(draw: random.Random, episode: Episode) -> dict[str, Any]:
             if draw.random() < 0.6:
                 episode.click(draw.choice(["description", "features", "reviews"]))
             episode.act("click[< prev]")
-        episode.search()
+        episode.search_anew()
     return {"upstream_bug": BUG_ADDRESS}
