@@ -79,6 +79,11 @@ class Episode:
         """What can be clicked."""
         return [action.removeprefix("click[")[:-1] for action in self.env.get_available_actions() if action[0] == "c"]
 
+    @property
+    def products(self) -> list[str]:
+        """The products of the page, as they are clicked on."""
+        return [text for text in self.offered if text.upper() in self.shop.product_item_dict]
+
     def act(self, action: str) -> bool:
         """Take a step; whether it ended the episode."""
         observation, reward, done, info = self.env.step(action)
@@ -129,10 +134,8 @@ def _buy(draw: random.Random, episode: Episode) -> dict[str, Any]:
     for _ in range(draw.randint(0, 2)):
         if goal["asin"].lower() not in episode.offered:
             episode.click("next >")
-    products = [text for text in episode.offered if text.upper() in episode.shop.product_item_dict]
-    if not products:
-        episode.search(product["name"])
-        products = [text for text in episode.offered if text.upper() in episode.shop.product_item_dict]
+    while not (products := episode.products):
+        episode.search_anew()
     own = goal["asin"].lower()
     episode.click(own if own in products and draw.random() < 0.8 else draw.choice(products))
     for _ in range(draw.choice([0, 0, 1, 2])):
@@ -217,7 +220,7 @@ def _past_the_end(draw: random.Random, episode: Episode) -> dict[str, Any]:
         episode.act("click[next >]")
     for _ in range(draw.randint(0, 5)):
         episode.click("< prev")
-    if draw.random() < 0.5:
+    if episode.offered and draw.random() < 0.5:
         episode.click(draw.choice(episode.offered))
         episode.click("< prev")
     episode.click(draw.choice(["back to search", "next >", "< prev"]))
@@ -240,8 +243,7 @@ def _address(draw: random.Random, episode: Episode) -> dict[str, Any]:
     for _ in range(draw.randint(1, 3)):
         product = draw.choice(episode.shop.all_products)
         episode.search(f"{product['query']} {draw.choice(PAGE_NAMES)}")
-        products = [text for text in episode.offered if text.upper() in episode.shop.product_item_dict]
-        if products:
+        if products := episode.products:
             episode.click(draw.choice(products))
             if draw.random() < 0.6:
                 episode.click(draw.choice(["description", "features", "reviews"]))
