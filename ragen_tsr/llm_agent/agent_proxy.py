@@ -49,12 +49,12 @@ class SearchAgentProxy(backend.LLMAgentProxy):
         self.search_at_val = bool(settings["at_val"])
         self.recorded_groups = settings["record_groups"]
         self.rerolls = settings["rerolls"]
+        backend.install_environments(config)  # before the copy for validation, since it may change ``custom_envs``
         configs = {"train": config, "val": config if self.search_at_val else without_search(config)}
 
         def es_manager(_: Any, mode: str) -> SearchEnvStateManager:
             return SearchEnvStateManager(configs[mode], mode)
 
-        backend.install_environments(config)
         with replaced(sys.modules[backend.LLMAgentProxy.__module__], EnvStateManager=es_manager):
             super().__init__(config, actor_rollout_wg, tokenizer)
         self._train_search = _choices(configs["train"], self.train_es_manager)

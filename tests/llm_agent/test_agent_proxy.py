@@ -240,3 +240,17 @@ def test_every_environment_is_made_once(make_config, workers, monkeypatch):
     proxy = SearchAgentProxy(config, (w := workers()), w.tokenizer)
     assert len(made) == len(proxy.train_es_manager.envs) + len(proxy.val_es_manager.envs)
     assert type(backend.LLMAgentProxy(config, w, w.tokenizer).train_es_manager) is backend.EnvStateManager
+
+
+def test_validation_plays_the_environments_that_env_engine_names(make_config, workers, monkeypatch):
+    """Naming them may change the tasks' settings: upstream's WebShop does not take all of ours."""
+
+    def install(config: Any) -> None:
+        for task in config.custom_envs.values():
+            task.max_actions_per_traj = 3
+
+    monkeypatch.setattr(backend, "install_environments", install)
+    scripted = workers()
+    proxy = SearchAgentProxy(make_config("beam"), scripted, scripted.tokenizer)
+    for manager in (proxy.train_es_manager, proxy.val_es_manager):
+        assert {entry["max_actions_per_traj"] for entry in manager.envs} == {3}

@@ -4,7 +4,8 @@
 # CHECKOUT: a clone of mll-lab-nu/RAGEN at the pinned commit (docs/patches.md); it is left as it is.
 # PART:     any of those below; all of them if none is given. COMPARE_SEED=N repeats the random cases of one run.
 # Makes the Python environments on first use: .venv (config/environment.sh), and .venv-upstream, which adds what
-# upstream imports to it (config/constraints/upstream-cpu.txt). Exit status 0 only if every part passed.
+# upstream imports to it (config/constraints/upstream-cpu.txt). Upstream's WebShop needs more (docs/webshop.md); where that
+# is missing, live and environments say so and leave it out. Exit status 0 only if every part passed.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../../config/environment.sh"
 

@@ -236,6 +236,7 @@ def _cut(
         return [False] * len(roles)
     config = manager.config.copy()
     config.actor_rollout_ref.rollout.max_model_len = None
+    config.agent_proxy.use_turn_scores = False  # a turn that was cut away may be one that cannot be scored
     with _registered({env.env_type for env in config.custom_envs.values()}):
         whole = build(ContextManager(config, manager.tokenizer, mode=manager.mode))
     return [len(recorded) < len(_roles(whole, row)) for row, recorded in enumerate(roles)]

@@ -2,7 +2,8 @@
 
 The catalogue is in the folder ``data`` beside the file; ``init_seed`` and ``shuffle_seed`` are each episode's own. In
 an episode that searches for upstream's markers, those steps are compared with being ignored, and the pages that
-upstream then shows are left out until both show the same one again.
+upstream then shows are left out until both show the same one again; so are those after a step back that upstream
+takes from another page than it shows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from checks import Context, Departed, exact
-from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig
+from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig, session
 from ragen_tsr.embedded.env.webshop.actions import read
 from ragen_tsr.embedded.env.webshop.index import is_marker
 
@@ -19,8 +20,14 @@ DEPARTURES = {
         "upstream takes a search that begins with <r>, <q>, <c> or <a> for a command, or raises; here it is an "
         "action that is ignored. The rest of the episode is compared."
     ),
+    "words are no addresses": (
+        "after a search for search_results or item_page, upstream takes a product's page for another one and goes back "
+        "too far, even to a page 0 of the list; here one goes back as always. The rest of the episode is compared."
+    ),
 }
-(_MARKERS,) = DEPARTURES
+_MARKERS, _ADDRESSES = DEPARTURES
+_FOUND_FIRST = {session.ITEM: ("search_results",)} | dict.fromkeys(session.SUB_PAGES, ("search_results", "item_page"))
+"""Names of pages that upstream looks for, in a page's address, before the page's own."""
 _IGNORED = {
     "reward": 0.0,
     "raw_reward": 0,
@@ -45,7 +52,7 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
         )
     )
     found = _reset(env, "reset", case["reset"], case["seed"], case["mode"]) + _goal(env, case)
-    together, departed = True, False
+    together, departed = True, ""
     for number, step in enumerate(case["steps"]):
         where = f"steps[{number}]"
         if "reset" in step:
@@ -53,13 +60,17 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
             together = True
             continue
         refused = bool(case.get("upstream_bug")) and _is_marker_search(step["action"])
+        misread = bool(case.get("upstream_bug")) and _is_misread(env, step["action"])
         page = env.observation
         observation, reward, done, info = env.step(step["action"])
         if refused:
-            departed = True
+            departed = _MARKERS
             found += exact(f"{where}.observation (refused)", observation, page)
             found += exact(f"{where}.info (refused)", {key: info[key] for key in _IGNORED}, _IGNORED)
             together &= "raised" in step
+            continue
+        if misread:
+            departed, together = _ADDRESSES, False
             continue
         seen = {
             "action": step["action"],
@@ -73,7 +84,7 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
             found += [line for key, value in step.items() for line in exact(f"{where}.{key}", seen[key], value)]
         together |= all(seen[key] == step[key] for key in ("observation", "available_actions"))
     if departed and not found:
-        raise Departed(_MARKERS)
+        raise Departed(departed)
     return found
 
 
@@ -110,3 +121,9 @@ def _goal(env: WebShopEnv, case: dict[str, Any]) -> list[str]:
 def _is_marker_search(text: str) -> bool:
     name, argument = read(text)
     return name == "search" and argument is not None and is_marker(argument)
+
+
+def _is_misread(env: WebShopEnv, text: str) -> bool:
+    """Whether upstream, going back, takes the page for another one, since its address holds the words searched for."""
+    going_back = read(text) == ("click", "< prev")
+    return going_back and any(name in env.state.words for name in _FOUND_FIRST.get(env.state.kind, ()))

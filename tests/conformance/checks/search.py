@@ -5,6 +5,7 @@ The catalogue is in the folder ``data`` beside the file.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from checks import Context, close, exact
@@ -24,10 +25,10 @@ def check(case: dict[str, Any], context: Context) -> list[str]:
 
 
 def _as_recorded(scores: list[float]) -> list[float]:
-    """Rounded to four decimals, and apart where they are then equal."""
+    """Rounded to four decimals, halves upward, and apart where they are then equal."""
     recorded: list[float] = []
-    ties = 0
-    for rank, score in enumerate(round(score, 4) for score in scores):
-        ties = ties + 1 if rank and score == round(scores[rank - 1], 4) else 0
+    rounded, ties = [math.floor(score * 1e4 + 0.5) / 1e4 for score in scores], 0
+    for rank, score in enumerate(rounded):
+        ties = ties + 1 if rank and score == rounded[rank - 1] else 0
         recorded.append(score - ties * STEP)
     return recorded

@@ -1,4 +1,4 @@
-"""A shop of fourteen products, written in WebShop's files, with every corner that a page can have."""
+"""A shop of fifteen products, written in WebShop's files, with every corner that a page can have."""
 
 import json
 
@@ -10,6 +10,8 @@ SOFA = "B0SOFASOFA"
 """What is asked for: 1,600 goals, one for each pair of a color and a size."""
 CAR = "B0CARCARCA"
 """Options named as a button, and characters that the last page escapes."""
+NAMELESS = "B0NAMELESS"
+"""No title, and a description that is a line break."""
 
 
 def product(asin, name, **more):
@@ -53,6 +55,7 @@ PRODUCTS = [
         "Toy Car",
         customization_options={"style": values("Buy Now", "reviews", "<b>'ü'&"), "next": values("< prev", "search")},
     ),
+    product(NAMELESS, "", full_description="\n", small_description=["Anonymous", "\n"]),
 ]
 EXTRAS = {
     SOFA: {

@@ -31,6 +31,11 @@ from ragen_tsr.embedded.env.webshop.types import Product
         ("e\u0301t\u00ade", ["e\u0301t\u00ad"]),
         ("ไทย", ["ไทย"]),
         ("א' א\"ב", ["א'", 'א"ב']),
+        ("x\u055by 1\u055c2 \u055e", ["x\u055by", "1\u055c2", "\u055e"]),
+        ("1\u066b2 x\u066by \u066b", ["1\u066b2", "x\u066by", "\u066b"]),
+        ("x\u19day \u19da\u19da", ["x", "\u19da", "y", "\u19da\u19da"]),
+        ("x\U000110bdy 1\U000110cd2 \U000110bd", ["x\U000110bdy", "1\U000110cd2"]),
+        ("x\U00016fe2y", ["x", "y"]),
     ],
 )
 def test_words(text, expected):

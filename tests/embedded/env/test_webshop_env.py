@@ -188,6 +188,17 @@ def test_a_marker_further_on_is_a_word(env):
     assert "Page 1 (Total results:" in page
 
 
+@pytest.mark.parametrize("name", ["search_results", "item_page"])
+def test_going_back_does_not_depend_on_the_words_searched_for(env, name):
+    """Upstream looks for the names of its pages in an address that holds those words, too."""
+    results, *_ = env.step(f"search[{env.goal.title} {name}]")
+    product = next(action for action in env.get_available_actions() if action.startswith("click[b0"))
+    item, *_ = env.step(product)
+    env.step("click[features]")
+    assert env.step("click[< prev]")[0] == item
+    assert env.step("click[< prev]")[0] == results
+
+
 def test_option_clicks_are_valid_and_without_effect(env):
     with_options(env)
     page, *_ = open_item(env)

@@ -2,7 +2,7 @@
 
 import corner_shop
 import pytest
-from corner_shop import BRASS, CAR, PLAIN, SOFA
+from corner_shop import BRASS, CAR, NAMELESS, PLAIN, SOFA
 
 from ragen_tsr.embedded.env.webshop import WebShopEnv, WebShopEnvConfig
 from ragen_tsr.embedded.env.webshop.pages import options_as_json
@@ -97,6 +97,15 @@ def test_an_empty_description_adds_nothing_and_an_empty_feature_an_empty_text(en
     assert features == ["Back to Search", "< Prev", "", "warm <light> & more"]
     assert page_of(env, "click[< prev]", "click[reviews]") == ["Back to Search", "< Prev"]
     assert env.get_available_actions() == ["click[back to search]", "click[< prev]"]
+
+
+def test_a_product_without_a_title_shows_none(env):
+    listed = page_of(env, "search[anonymous]")
+    assert listed == ["Back to Search", "Page 1 (Total results: 1)", "Next >", NAMELESS, "$20.0"]
+    sections = ("Description", "Features", "Reviews", "Buy Now")
+    assert page_of(env, f"click[{NAMELESS}]") == ["Back to Search", "< Prev", "Price: $20.0", "Rating: N.A.", *sections]
+    assert page_of(env, "click[description]") == ["Back to Search", "< Prev"]
+    assert page_of(env, "click[< prev]", "click[features]")[2:] == ["Anonymous", ""]
 
 
 def test_descriptions_and_features_show_their_texts(env):

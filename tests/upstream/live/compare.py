@@ -6,6 +6,7 @@ CHECKOUT is an upstream checkout at the pin. Each module of ``recorders/`` draws
 each time unless given), runs them through upstream's code and writes them down as conformance data; a second process,
 which knows nothing of the checkout, compares them with this project by ``tests/conformance/run.py``. The exit status is
 0 only if no case differs. Cases that run into a fault of upstream which is corrected here on purpose are counted apart.
+WebShop's (``episodes``, ``rewards``, ``search``) need more packages than the others: where one is missing, it is named.
 
 This file decides what is recorded in which order; what a case is is left to ``recorders/NAME.py``, what a difference is
 to ``tests/conformance/checks/NAME.py``.
@@ -39,14 +40,14 @@ for folder in (ROOT, HERE, CONFORMANCE):
         sys.path.insert(0, str(folder))
 
 from checks import plain  # noqa: E402
-from recorders import TOKENIZER, Upstream  # noqa: E402
+from recorders import TOKENIZER, Upstream, webshop  # noqa: E402
 from recorders.wording import wording  # noqa: E402
 
-NAMES = ("sokoban", "frozen_lake", "es_manager", "parse", "context", "rollout_filter", "advantages")
+NAMES = ("sokoban", "frozen_lake", "es_manager", "parse", "context", "rollout_filter", "advantages", *webshop.NAMES)
 
 
-def open_upstream(checkout: Path, folder: Path) -> Upstream:
-    """Make upstream importable, and a tokenizer in ``folder``.
+def open_upstream(checkout: Path, folder: Path, seed: int = 0) -> Upstream:
+    """Make upstream importable, and a tokenizer in ``folder``; ``seed`` is for what upstream draws unseeded.
 
     Raises:
         ragen_tsr.backend.BackendError: ``checkout`` is not one of the pinned commit.
@@ -56,7 +57,7 @@ def open_upstream(checkout: Path, folder: Path) -> Upstream:
 
     backend.choice()
     upstream.prepare()
-    return Upstream(checkout, _tokenizer(checkout, folder / TOKENIZER))
+    return Upstream(checkout, _tokenizer(checkout, folder / TOKENIZER), seed)
 
 
 def _tokenizer(checkout: Path, folder: Path) -> Any:
@@ -71,8 +72,10 @@ def _tokenizer(checkout: Path, folder: Path) -> Any:
 
 
 def record(name: str, upstream: Upstream, folder: Path, seed: int, scale: float) -> int:
-    """Write ``NAME.jsonl`` into ``folder``; return how many cases it has."""
+    """Write ``NAME.jsonl``, and what its check reads beside it, into ``folder``; return how many cases it has."""
     recorder = importlib.import_module(f"recorders.{name}")
+    if hasattr(recorder, "write_data"):
+        recorder.write_data(upstream, folder)
     count = max(1, round(recorder.CASES * scale))
     draw = random.Random(f"{seed}/{name}")
     with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as lines:
@@ -85,8 +88,18 @@ def record(name: str, upstream: Upstream, folder: Path, seed: int, scale: float)
 def replay(folder: Path, names: list[str]) -> int:
     """Compare the cases in ``folder`` in a process of its own, without the checkout; return its exit status."""
     variables = {key: value for key, value in os.environ.items() if key not in ("RAGEN_HOME", "RAGEN_TSR_BACKEND")}
+    variables["XDG_CACHE_HOME"] = str(folder / "cache")  # for WebShop's index, which is of no use later
     command = [sys.executable, str(CONFORMANCE / "run.py"), "--data", str(folder), "--only", ",".join(names)]
     return subprocess.run(command, env=variables, check=False).returncode
+
+
+def _possible(names: list[str], console: Console) -> list[str]:
+    """The names that can be run here; says which cannot, and why: WebShop's packages may be missing."""
+    left_out = [name for name in names if name in webshop.NAMES]
+    if not left_out or (why := webshop.missing()) is None:
+        return names
+    console.print(f"WebShop not run ({', '.join(left_out)}): {why}; docs/webshop.md says what it needs", markup=False)
+    return [name for name in names if name not in left_out]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -108,13 +121,16 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = (options.folder or Path(scratch)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        upstream = open_upstream(options.checkout.resolve(), folder)
+        upstream = open_upstream(options.checkout.resolve(), folder, seed)
+        names = _possible(options.only, console)
+        if not names:
+            return 1
         (folder / "wording.json").write_text(json.dumps(wording(upstream), ensure_ascii=False), encoding="utf-8")
-        for name in options.only:
+        for name in names:
             started = time.monotonic()
             count = record(name, upstream, folder, seed, options.scale)
             console.print(f"upstream ran {count} cases of {name} in {time.monotonic() - started:.0f} s")
-        return replay(folder, options.only)
+        return replay(folder, names)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 HERE = Path(__file__).resolve().parent
 
@@ -41,11 +42,11 @@ def test_what_was_replaced_is_not_taken_for_upstream(compare, tmp_path):
 
 def test_sentences_are_the_text_around_their_marks(compare):
     wording = sys.modules["recorders.wording"]
-    assert wording._template("{x} STATE of 70001", {"STATE": "state", "70001": "turn"}) == "{{x}} {state} of {turn}"
+    assert wording.template("{x} STATE of 70001", {"STATE": "state", "70001": "turn"}) == "{{x}} {state} of {turn}"
     assert wording._added("a\nwarn\nb\n", "a\nb\n") == "warn\n"
-    assert wording._between("<", "a<b>c>", ">") == "b"
+    assert wording.between("<", "a<b>c>", ">") == "b"
     with pytest.raises(ValueError, match="has no"):
-        wording._between("<", "abc", ">")
+        wording.between("<", "abc", ">")
 
 
 def test_an_unknown_name_is_refused_before_anything_is_loaded(compare, capsys):
@@ -69,6 +70,28 @@ def test_upstreams_sentences_are_those_recorded(compare, upstream):
     assert sys.modules["recorders.wording"].wording(upstream) == json.loads(recorded.read_text(encoding="utf-8"))
 
 
+def test_webshops_sentences_are_those_recorded(compare, upstream):
+    webshop = sys.modules["recorders.webshop"]
+    if why := webshop.missing():
+        pytest.skip(f"needs upstream's WebShop (docs/webshop.md): {why}")
+    recorded = HERE.parents[3] / "shared" / "webshop" / "data" / "wording.json"
+    if not recorded.is_file():
+        pytest.skip("needs the recorded wording, in shared/webshop/data beside the checkout")
+    assert webshop.wording(upstream) == json.loads(recorded.read_text(encoding="utf-8"))
+
+
+def test_a_webshop_that_is_missing_is_named_in_one_line_and_left_out(compare, monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules["recorders.webshop"], "missing", lambda: "No module named 'webshop_minimal'")
+    assert compare._possible(["parse", *WEBSHOP], Console(soft_wrap=True)) == ["parse"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == (
+        "WebShop not run (episodes, rewards, search): No module named 'webshop_minimal'; "
+        "docs/webshop.md says what it needs"
+    )
+    assert compare._possible(["parse"], Console()) == ["parse"]
+    assert not capsys.readouterr().out
+
+
 def _spoil(case):
     """Change one recorded output of a case."""
     for path in (
@@ -78,6 +101,8 @@ def _spoil(case):
         ("env_inputs", 0, "llm_response"),
         ("generation", 0, "prompts", 0),
         ("first_attempt_error",),
+        ("reset", "observation"),
+        ("hits", 0),
     ):
         part = case
         try:
@@ -91,13 +116,18 @@ def _spoil(case):
         if case.get(name):
             case[name][0] = 12345.0 if name != "advantages" else [12345.0] * len(case[name][0])
             return
-    case["kept_rows"] = [12345]
+    case["reward" if "options" in case else "kept_rows"] = [12345]
 
 
-@pytest.mark.parametrize(
-    "name", ["sokoban", "frozen_lake", "es_manager", "parse", "context", "rollout_filter", "advantages"]
-)
-def test_fresh_cases_agree_and_a_changed_one_does_not(compare, upstream, tmp_path, name, capfd):
+NAMES = ["sokoban", "frozen_lake", "es_manager", "parse", "context", "rollout_filter", "advantages"]
+WEBSHOP = ["episodes", "rewards", "search"]
+
+
+@pytest.mark.parametrize("name", NAMES + WEBSHOP)
+def test_fresh_cases_agree_and_a_changed_one_does_not(compare, upstream, tmp_path, name, capfd, monkeypatch):
+    if name in WEBSHOP and (why := sys.modules["recorders.webshop"].missing()):
+        pytest.skip(f"needs upstream's WebShop (docs/webshop.md): {why}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     upstream.tokenizer.save_pretrained(tmp_path / sys.modules["recorders"].TOKENIZER)
     wording = sys.modules["recorders.wording"].wording(upstream)
     (tmp_path / "wording.json").write_text(json.dumps(wording), encoding="utf-8")

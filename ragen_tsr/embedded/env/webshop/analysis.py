@@ -82,7 +82,7 @@ def _pattern() -> regex.Pattern[str]:
     Quantifiers are possessive where nothing else could match, so that no text takes more than linear time.
     """
     newer = (
-        r"[\u00B8\u02E5-\u02EB\u0558\u055A-\u055C\u055E\u055F\u058A-\u058C\u0600-\u0605\u06DD\u070F"
+        r"[\u00B8\u02E5-\u02EB\u0558\u055A\u055F\u058A-\u058C\u0600-\u0605\u06DD\u070F"
         r"\uA708-\uA716]"  # not letters, digits or joiners then
     )
     older = (  # pictures then; most were never assigned
@@ -93,14 +93,14 @@ def _pattern() -> regex.Pattern[str]:
         r"\U0001F85A-\U0001F85F\U0001F888-\U0001F88F\U0001F8AE-\U0001F8FF\U0001F90C-\U0001F93A"
         r"\U0001F93C-\U0001F945\U0001F947-\U0001FFFD"
     )
-    extender = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}\u0600-\u0605\u06DD\u070F\u08E2]"
+    extender = r"[\p{WB=Extend}\p{WB=Format}\p{WB=ZWJ}\u0600-\u0605\u06DD\u070F\u08E2\U000110BD\U000110CD]"
     extend = rf"{extender}*+"
 
     either = r"\p{WB=MidNumLet}\p{WB=Single_Quote}"
     in_word = rf"[[\p{{WB=MidLetter}}{either}]--{newer}]{extend}"
     in_number = rf"[[\p{{WB=MidNum}}{either}\uFE10\uFE14]--{newer}]{extend}"
     letter = rf"[[\p{{WB=ALetter}}\p{{WB=Hebrew_Letter}}]--{newer}]{extend}"
-    digit = rf"[\p{{Nd}}--{newer}]{extend}"
+    digit = rf"[\p{{Nd}}\u066B--{newer}]{extend}"
     hebrew = rf"\p{{WB=Hebrew_Letter}}{extend}"
     letters = rf"""{hebrew}(?:'{extend}|"{extend}{hebrew})|{letter}(?:{in_word}{letter})*+"""
     digits = rf"{digit}(?:{in_number}{digit})*+"
@@ -109,8 +109,8 @@ def _pattern() -> regex.Pattern[str]:
     run = rf"(?:(?:{letters}|{digits})++|(?:{katakana})++)"
     idle = rf"(?:\p{{WB=ExtendNumLet}}[{extender}--[\u200D\p{{Emoji_Modifier}}]]*+)++(*SKIP)(*FAIL)"
     word = rf"(?:{joiner}){{0,{LONGEST_WORD}}}+{run}(?:(?:{joiner})++{run})*(?:{joiner})*+|{idle}"
-    single = rf"[\p{{Han}}\p{{Hiragana}}]{extend}"
-    unspaced = rf"(?:\p{{LB=SA}}{extend})++"  # Thai, Lao, Khmer, ...
+    single = rf"[[\p{{Han}}\p{{Hiragana}}]--\U00016FE2]{extend}"
+    unspaced = rf"(?:[\p{{LB=SA}}\u19DA]{extend})++"  # Thai, Lao, Khmer, ...
 
     unshown = rf"[{extender}--[\uFE0E\uFE0F]]"
     picture = rf"[\p{{Extended_Pictographic}}{older}]{unshown}*+\uFE0F?"

@@ -132,7 +132,7 @@ class Goals:
             product_category=product.product_category,
             attributes=product.instruction_attributes,
             options=options,
-            price_upper=ceiling,
+            price_upper=NO_CEILING if ceiling == NO_CEILING else ceiling,  # the one whole number among them
             instruction=instruction(product.instruction or "", options, ceiling),
         )
 

@@ -25,6 +25,8 @@ BACK, PREVIOUS, NEXT, BUY = "Back to Search", "< Prev", "Next >", "Buy Now"
 KEPT_PAGES = 2048
 """Pages of each sort that a process keeps; a few kilobytes each, more where a product has very many options."""
 
+UNSEEN = ("", "\n")
+"""Texts that upstream's pages show as nothing, where white space is shown as an empty text."""
 END_OF_RESULTS = ("click[back to search]", "click[< prev]", "click[next >]")
 DEAD_END = END_OF_RESULTS[:2]
 
@@ -77,7 +79,8 @@ def _page(texts: Iterable[str], buttons: Iterable[str] = (), more: Iterable[tupl
     offered = tuple(f"click[{text}]" for text in clicks)
     if offered == END_OF_RESULTS:
         offered = DEAD_END
-    return Page(SEPARATOR.join(text.strip() for text in texts), clicks, offered)
+    shown = (text.strip() for text in texts if text not in UNSEEN)
+    return Page(SEPARATOR.join(shown), clicks, offered)
 
 
 SEARCH_PAGE = _page(["Search"])._replace(offered=("search[<content>]",))
@@ -146,8 +149,8 @@ class Pages:
     def _make_sub_page(self, asin: str, kind: str) -> Page:
         product = self.product(asin)
         texts = {
-            session.DESCRIPTION: [product.description] if product.description else [],
-            session.FEATURES: list(product.features),
+            session.DESCRIPTION: [product.description],
+            session.FEATURES: [f" {feature}" for feature in product.features],  # never unseen
             session.REVIEWS: [],
         }[kind]
         return _page([BACK, PREVIOUS, *texts], [BACK, PREVIOUS])

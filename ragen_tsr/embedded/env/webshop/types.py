@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NO_CEILING = 1_000_000.0
+NO_CEILING = 1_000_000
 """Price ceiling of a goal that names none."""
 
 

@@ -5,7 +5,8 @@ A module ``recorders/NAME.py`` makes fresh cases of ``NAME.jsonl`` in the form o
 
 * ``CASES``: how many cases by default;
 * ``cases(draw, count, upstream) -> Iterator[dict]``: ``count`` cases drawn from ``draw`` and run through upstream's
-  code, without ``id``. Nothing of this project takes part in them but the platform layer and a tokenizer's training.
+  code, without ``id``. Nothing of this project takes part in them but the platform layer and a tokenizer's training;
+* ``write_data(upstream, folder)``, optional: writes what the check reads beside the cases.
 
 A case that runs into a fault of upstream which this project corrects on purpose is marked ``upstream_bug``.
 """
@@ -35,6 +36,8 @@ class Upstream:
     checkout: Path
     tokenizer: Any
     """The tokenizer that cases are made with."""
+    seed: int = 0
+    """What upstream draws unseeded is drawn from this: the prices of WebShop."""
 
     @cached_property
     def tags(self) -> dict[str, dict[str, Any]]:

@@ -37,8 +37,8 @@ def wording(upstream: Upstream) -> dict[str, str]:
     format_answer, _ = plain._build_format_prompt(0)
     prefix = think.prefix_lookup
     symbols = _after(prefix[0], "INSTRUCTION")
-    pair = _between("SYMBOL1", symbols, "MEANING1")
-    joiner = _between("MEANING1", symbols, "SYMBOL2")
+    pair = between("SYMBOL1", symbols, "MEANING1")
+    joiner = between("MEANING1", symbols, "SYMBOL2")
     pairs = f"SYMBOL1{pair}MEANING1{joiner}SYMBOL2{pair}MEANING2"
     names, limit = _split(_after(prefix[2], "INSTRUCTION"), "ACTION2")
     turn = {"state": "STATE", "actions_left": "LEFT", "manager_invalid_action": True}
@@ -48,20 +48,20 @@ def wording(upstream: Upstream) -> dict[str, str]:
     fills = {"TURN": "turn", "STATE": "state", "LEFT": "actions_left", warning: "warning"}
     fills |= {format_think: "format", length: "length"}
     texts = {
-        "system": _template(think._build_system_content(0), {prefix[0]: "instruction"}),
-        "grid_vocab": _template(symbols, {pairs: "pairs"}),
-        "grid_vocab_pair": f"{{symbol}}{_template(pair, {})}{{meaning}}",
+        "system": template(think._build_system_content(0), {prefix[0]: "instruction"}),
+        "grid_vocab": template(symbols, {pairs: "pairs"}),
+        "grid_vocab_pair": f"{{symbol}}{template(pair, {})}{{meaning}}",
         "grid_vocab_joiner": joiner,
-        "coord_hint": _template(_after(prefix[1], "INSTRUCTION"), {}),
-        "actions": _template(names.partition("ACTION1")[0], {}) + "{names}",
+        "coord_hint": template(_after(prefix[1], "INSTRUCTION"), {}),
+        "actions": template(names.partition("ACTION1")[0], {}) + "{names}",
         "actions_joiner": names.partition("ACTION1")[2],
-        "actions_limit": _template(limit, {"70077": "max_actions", think.action_sep: "separator"}),
+        "actions_limit": template(limit, {"70077": "max_actions", think.action_sep: "separator"}),
         "format_think": format_think,
         "format_answer": format_answer,
-        "length": _template(length, {"70099": "max_tokens"}),
+        "length": template(length, {"70099": "max_tokens"}),
         "warning": warning,
-        "turn": _template(told, fills),
-        "reward": _template(_reward_message(think), {"REWARD": "reward"}),
+        "turn": template(told, fills),
+        "reward": template(_reward_message(think), {"REWARD": "reward"}),
     }
     return texts | _single_turn(think, fills)
 
@@ -108,16 +108,16 @@ def _single_turn(manager: Any, fills: dict[str, str]) -> dict[str, str]:
     if not (current.startswith("\n") and current.endswith(alone)):
         raise ValueError(f"upstream's present turn is {current!r} after others, but {alone!r} alone")
     past = {"70001": "turn", "STATE1": "state", "RESPONSE1": "response", "REWARD1": "reward"}
-    sentences = {name: _template(part, past) for name, part in found.groupdict().items() if "_past_" in name}
+    sentences = {name: template(part, past) for name, part in found.groupdict().items() if "_past_" in name}
     shown = {"70002": "completed", re.sub(r"70002|\D", "", found["single_turn_summary"]): "shown"}
     return sentences | {
-        "single_turn_summary": _template(found["single_turn_summary"], shown),
-        "single_turn_current_prefix": _template(current[1 : -len(alone)], {}),
-        "single_turn_current": "{separator}{prefix}" + _template(alone, fills | {"70003": "turn"}),
+        "single_turn_summary": template(found["single_turn_summary"], shown),
+        "single_turn_current_prefix": template(current[1 : -len(alone)], {}),
+        "single_turn_current": "{separator}{prefix}" + template(alone, fills | {"70003": "turn"}),
     }
 
 
-def _template(text: str, fills: dict[str, str]) -> str:
+def template(text: str, fills: dict[str, str]) -> str:
     """``text`` with its braces escaped and what stands in ``fills`` as placeholders; the longest go first."""
     text = text.replace("{", "{{").replace("}", "}}")
     for part in sorted(fills, key=len, reverse=True):
@@ -131,7 +131,8 @@ def _after(text: str, start: str) -> str:
     return text.removeprefix(start)
 
 
-def _between(start: str, text: str, end: str) -> str:
+def between(start: str, text: str, end: str) -> str:
+    """What stands in ``text`` between ``start`` and the next ``end``; ``ValueError`` if there is no such place."""
     found = re.search(re.escape(start) + "(.*?)" + re.escape(end), text, re.DOTALL)
     if found is None:
         raise ValueError(f"upstream's {text!r} has no {start!r} before {end!r}")
